@@ -1,0 +1,102 @@
+"""Nexum canonical JSON v1: one value, one spelling, one hash.
+
+Keys sorted by code point, no white space, UTF-8, floats in Python's shortest form with `-0.0` written `0.0`, integers
+without bound, NaN and infinities refused, lone surrogates kept as escapes. `reference_bytes` is the definition, in plain
+standard library; `canonical_bytes` gives the same bytes faster where the value allows it (a property test compares them).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Any
+
+import orjson
+
+Json = Any  # None | bool | int | float | str | list[Json] | dict[str, Json]; recursive aliases cost mypy more than they give
+
+_SMALL = 1 << 53
+MAX_DEPTH = 200
+
+
+class NotCanonicalError(ValueError):
+    """The value has no JSON spelling; `path` says where."""
+
+    def __init__(self, path: str, why: str) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why
+
+
+def canonical_bytes(value: Json) -> bytes:
+    """Spell a JSON value canonically.
+
+    Raises `NotCanonicalError` for NaN, infinities, non-string keys, other types, and nesting deeper than 200.
+    """
+    if _plain(value, 0):
+        try:
+            return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+        except TypeError:  # a lone surrogate: valid in Python and in JSON escapes, not in UTF-8
+            return reference_bytes(value)
+    return reference_bytes(value)
+
+
+def reference_bytes(value: Json) -> bytes:
+    """The definition of the canonical form (slow); `canonical_bytes` must always agree with it."""
+    text = json.dumps(
+        _normal(value, "$", 0), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return "".join(f"\\u{ord(c):04x}" if "\ud800" <= c <= "\udfff" else c for c in text).encode()
+
+
+def from_bytes(data: bytes) -> Json:
+    """Read JSON bytes; accepts everything that `canonical_bytes` writes."""
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return json.loads(data)  # escaped lone surrogates and integers beyond 64 bits
+
+
+def sha256_hex(data: bytes) -> str:
+    """The content hash of a payload, as it stands in events and blobs."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _plain(value: Json, depth: int) -> bool:
+    """Whether the fast encoder is known to give the canonical spelling."""
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return True
+    if kind is int:
+        return -_SMALL < value < _SMALL
+    if kind is dict:
+        if depth > MAX_DEPTH:
+            return False
+        return all(type(k) is str and _plain(v, depth + 1) for k, v in value.items())
+    if kind is list:
+        if depth > MAX_DEPTH:
+            return False
+        return all(_plain(v, depth + 1) for v in value)
+    return False
+
+
+def _normal(value: Json, path: str, depth: int) -> Json:
+    if depth > MAX_DEPTH + 1:
+        raise NotCanonicalError(path, f"nested deeper than {MAX_DEPTH}")
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise NotCanonicalError(path, f"{value} is not JSON")
+        return value + 0.0  # -0.0 + 0.0 is 0.0
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise NotCanonicalError(path, f"key {key!r} is {type(key).__name__}, not str")
+        return {k: _normal(v, f"{path}.{k}", depth + 1) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_normal(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
+    raise NotCanonicalError(path, f"{type(value).__name__} is not JSON")

@@ -1,0 +1,89 @@
+"""One frozen model per kind of node."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from nexum.core.graph.policies import Doubt, Frozen, Hold, RetryPolicy, TimeoutPolicy
+
+Schema = dict[str, Any]  # a JSON Schema as Pydantic writes it
+
+INPUT = "input"  # the name of the workflow's own input among the sources
+
+
+class Handler(Frozen):
+    """Which code executes a node: `module:qualname`, and the fingerprint of that code (empty: cannot tell)."""
+
+    ref: str
+    fingerprint: str = ""
+
+
+class Param(Frozen):
+    """One parameter of a handler: where its value comes from, and which fields of it the handler reads.
+
+    `source` is a node id or `input`. `required=False` means the annotation accepts None: the node runs with or without
+    the source. `reads` lists field paths such as `amount`; `None` means that the parameter escapes and all may be read.
+    """
+
+    name: str
+    source: str
+    required: bool = True
+    reads: tuple[str, ...] | None = None
+    accepts: Schema = Field(default_factory=dict)
+
+
+class _Node(Frozen):
+    id: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")
+    handler: Handler
+    params: tuple[Param, ...] = ()
+    output: Schema
+    when: str = ""
+    after: tuple[str, ...] = ()
+    retry: RetryPolicy = RetryPolicy()
+    timeouts: TimeoutPolicy = TimeoutPolicy()
+    priority: int = Field(default=0, ge=-9, le=9)
+
+
+class Compute(_Node):
+    """A pure function: may run again, must give the same result."""
+
+    kind: Literal["compute"] = "compute"
+
+
+class Read(_Node):
+    """Asks the outside world and changes nothing: may run again; recorded once it returns."""
+
+    kind: Literal["read"] = "read"
+
+
+class Effect(_Node):
+    """Changes the outside world under an idempotency key.
+
+    `key` is the expression of a business key (unique over all runs of a tenant); empty means derived from the cell.
+    `reference` is the path of the provider's own reference in the output.
+    """
+
+    kind: Literal["effect"] = "effect"
+    tool: str
+    key: str = ""
+    doubt: Doubt = Hold()
+    reference: str = ""
+
+
+class Llm(_Node):
+    """A model request. The handler returns the prompt; `output` is what the model's answer must fit.
+
+    `models` are tried in order. `repair` bounds the rounds that show the model its own invalid answer. `accept` is a
+    condition over the output; an answer that fails it counts as invalid.
+    """
+
+    kind: Literal["llm"] = "llm"
+    models: tuple[str, ...] = Field(min_length=1)
+    repair: int = Field(default=2, ge=0, le=20)
+    accept: str = ""
+    settings: dict[str, Any] = Field(default_factory=dict)
+
+
+Node = Annotated[Compute | Read | Effect | Llm, Field(discriminator="kind")]

@@ -1,0 +1,285 @@
+"""What can have happened in a run: a closed list of event bodies.
+
+A *fact* comes from outside and carries a dedupe key that is unique in its run; a *decision* is derived by `decide` and
+carries none. Bodies hold what was resolved at the time (inputs, keys, due times), so that folding needs no graph.
+Times are microseconds since 1970 by the database's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from nexum.core.values import Ref
+
+
+class Cell(NamedTuple):
+    """One visit of one node; `item` is -1 for the visit itself."""
+
+    path: str
+    visit: int = 1
+    item: int = -1
+
+
+RUN = Cell("", 0, -1)  # where events about the run itself stand
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """Why something failed: a code of the catalogue, the exception's type, a message, and the handler's traceback.
+
+    Message and traceback are cut at 16 KB together; `fold` does not keep the traceback in the state.
+    """
+
+    code: str
+    message: str
+    type: str = ""
+    retryable: bool = False
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one model request used. `cost` stays 0 until prices are known; `served` is the model that answered."""
+
+    model: str = ""
+    served: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """Fact: the run exists, pinned to `version`."""
+
+    workflow: str
+    version: str
+    input: Ref
+    run_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeScheduled:
+    """Decision: attempt 1 of a cell may be executed.
+
+    `inputs` names the payload of each parameter (None: the source was skipped); `input_hash` is the hash over them.
+    `key` is the effect's key, `business` its business key. `close_by` is the instant at which schedule_to_close ends (0:
+    never). `model` is the language model asked.
+    """
+
+    cell: Cell
+    kind: str
+    inputs: tuple[tuple[str, Ref | None], ...]
+    input_hash: str
+    key: str = ""
+    business: str = ""
+    close_by: int = 0
+    not_before: int = 0
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSkipped:
+    """Decision: the current visit will not run; `why` is a sentence."""
+
+    cell: Cell
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCompleted:
+    """Fact or decision: the cell has its output. `by` is attempt, repair or reuse; `late` means nobody will read it."""
+
+    cell: Cell
+    output: Ref
+    attempt: int = 0
+    by: str = "attempt"
+    reference: str = ""
+    late: bool = False
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeFailed:
+    """Decision: the cell has failed for good."""
+
+    cell: Cell
+    error: Error
+
+
+@dataclass(frozen=True, slots=True)
+class NodeCancelled:
+    """Decision: the cell will not end by itself any more."""
+
+    cell: Cell
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStopping:
+    """Decision: no further attempt; an attempt under way is asked to stop, its outcome still counts."""
+
+    cell: Cell
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """Fact: one attempt ended badly. `sent` (effects) is no, yes or unknown; `retry_after` is in microseconds.
+
+    `raw` is the invalid text of a model's answer; `repairable` says that a repair round may mend it.
+    """
+
+    cell: Cell
+    attempt: int
+    error: Error
+    sent: str = "no"
+    retry_after: int = 0
+    repairable: bool = False
+    raw: Ref | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStopped:
+    """Fact: the attempt ended because it was asked to; `claimed` tells whether a worker had begun it."""
+
+    cell: Cell
+    attempt: int
+    claimed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EffectInDoubt:
+    """Fact: the effect was sent, its outcome is not known, and policy forbids to send again."""
+
+    cell: Cell
+    attempt: int
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtResolved:
+    """Fact: evidence about an effect in doubt. `outcome` is happened, did_not_happen or abandon."""
+
+    cell: Cell
+    outcome: str
+    output: Ref | None = None
+    reference: str = ""
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryScheduled:
+    """Decision: the next attempt of the same visit, same inputs, same key; not before the instant `not_before`."""
+
+    cell: Cell
+    attempt: int
+    not_before: int
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    """Fact: an armed timer fell due."""
+
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelRequested:
+    """Fact: somebody wants the run to end without completing."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunSuspended:
+    """Fact: `decide` or `fold` raised; nothing more is decided until an engine that can resumes the run."""
+
+    error: Error
+
+
+@dataclass(frozen=True, slots=True)
+class RunResumed:
+    """Fact: a suspended run may be decided again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunClosing:
+    """Decision: nothing new is scheduled; what is under way is stopped or awaited. `cause` is failed or cancelled."""
+
+    cause: str
+    error: Error | None = None
+    cell: Cell = RUN
+
+
+@dataclass(frozen=True, slots=True)
+class RunCompleted:
+    """Decision: the run's result. `result` lists (node id, output); the value is built from them as the graph says."""
+
+    result: tuple[tuple[str, Ref | None], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """Decision: the first cause, and the cell where it arose."""
+
+    error: Error
+    cell: Cell = RUN
+
+
+@dataclass(frozen=True, slots=True)
+class RunCancelled:
+    """Decision: the run ended because somebody asked for it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunTerminated:
+    """Fact: ended at once, without waiting; `in_flight` lists the cells that were under way."""
+
+    reason: str
+    in_flight: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """Fact: a message that had no effect any more, and why."""
+
+    what: str
+    why: str
+
+
+Body = (
+    RunStarted
+    | NodeScheduled
+    | NodeSkipped
+    | NodeCompleted
+    | NodeFailed
+    | NodeCancelled
+    | NodeStopping
+    | AttemptFailed
+    | AttemptStopped
+    | EffectInDoubt
+    | DoubtResolved
+    | RetryScheduled
+    | TimerFired
+    | CancelRequested
+    | RunSuspended
+    | RunResumed
+    | RunClosing
+    | RunCompleted
+    | RunFailed
+    | RunCancelled
+    | RunTerminated
+    | Ignored
+)
+
+BODIES: dict[str, type[Body]] = {body.__name__: body for body in Body.__args__}
+CELL_TERMINAL = frozenset({"NodeCompleted", "NodeFailed", "NodeSkipped", "NodeCancelled"})
+RUN_TERMINAL = frozenset({"RunCompleted", "RunFailed", "RunCancelled", "RunTerminated"})

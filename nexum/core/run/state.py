@@ -1,0 +1,109 @@
+"""What is known about a run after some of its events: values only, nothing that could be looked up elsewhere.
+
+Maps are persistent (HAMT, by the `immutables` package): setting one cell of ten thousand copies a handful of nodes, so
+the cost of folding an event does not depend on the length of the history.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from immutables import Map
+
+from nexum.core.run.events import Cell, Error
+from nexum.core.values import Ref
+
+
+class Phase(StrEnum):
+    """Where a run stands."""
+
+    NEW = "NEW"
+    RUNNING = "RUNNING"
+    CLOSING = "CLOSING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    TERMINATED = "TERMINATED"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing more will be decided."""
+        return self in _ENDED
+
+
+_ENDED = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.TERMINATED})
+
+
+class CellStatus(StrEnum):
+    """Where one cell stands. ATTEMPT_FAILED and STOPPED last only inside one advance, but for a repair under way."""
+
+    SCHEDULED = "SCHEDULED"
+    ATTEMPT_FAILED = "ATTEMPT_FAILED"
+    STOPPING = "STOPPING"
+    STOPPED = "STOPPED"
+    IN_DOUBT = "IN_DOUBT"
+    COMPLETED = "COMPLETED"
+    SKIPPED = "SKIPPED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the cell has its last event."""
+        return self in _TERMINAL
+
+
+_TERMINAL = frozenset({CellStatus.COMPLETED, CellStatus.SKIPPED, CellStatus.FAILED, CellStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class CellState:
+    """One cell. `inputs` are kept while the cell is open; `output` once it has completed."""
+
+    status: CellStatus
+    kind: str = ""
+    attempt: int = 0
+    scheduled_at: int = 0
+    inputs: tuple[tuple[str, Ref | None], ...] = ()
+    input_hash: str = ""
+    key: str = ""
+    business: str = ""
+    not_before: int = 0
+    close_by: int = 0
+    model: str = ""
+    output: Ref | None = None
+    error: Error | None = None
+    retry_after: int = 0
+    repairable: bool = False
+    raw: Ref | None = None
+    stopping: str = ""
+    sent: str = "no"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The whole of a run. `fresh` are the cells that changed since the last fact and may let others go on.
+
+    `open` counts cells without a terminal event; `settled` counts nodes (not repair rounds) that readers may pass.
+    `now` is the recorded time of the last fact, the only clock that decisions see.
+    """
+
+    run_id: str
+    tenant: str = "default"
+    workflow: str = ""
+    version: str = ""
+    phase: Phase = Phase.NEW
+    seq: int = 0
+    now: int = 0
+    input: Ref | None = None
+    cells: Map[Cell, CellState] = Map()
+    timers: Map[str, int] = Map()
+    fresh: tuple[Cell, ...] = ()
+    open: int = 0
+    settled: int = 0
+    suspended: bool = False
+    cause: str = ""
+    cause_error: Error | None = None
+    cause_cell: Cell = Cell("", 0, -1)
+    cancel_reason: str = ""

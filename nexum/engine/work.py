@@ -1,0 +1,85 @@
+"""What passes between the engine and whoever executes a node: work goes out, an outcome comes back.
+
+The engine never runs a handler and a worker never decides: `Engine.begin` turns a claim into `Work`, the worker executes
+it, `Engine.finish` records the outcome, lets the run advance, and may hand back the next `Work` of the same run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexum.core.graph.nodes import Compute, Effect, Llm, Read
+from nexum.core.graph.workflow import Graph
+from nexum.core.run.events import Cell, Error, Usage
+from nexum.store.api import TaskKey
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """A repair round of a language model's answer: which round, the invalid text, and what was wrong with it."""
+
+    round: int
+    raw: bytes
+    error: Error
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One attempt to execute. `inputs` are the canonical bytes of each parameter (None: the source was skipped).
+
+    `key` is the idempotency key of an effect ("" for other kinds). `max_run` is start_to_close in microseconds, to be
+    measured on a monotonic clock from now. `now` is the store's clock when the work was handed out. `scheduled_at` is the
+    recorded time of `NodeScheduled`: it is what `ctx.now` shows, the same for every attempt.
+    """
+
+    task: TaskKey
+    token: int
+    deliveries: int
+    graph: Graph
+    node: Compute | Read | Effect | Llm
+    cell: Cell
+    attempt: int
+    inputs: tuple[tuple[str, bytes | None], ...]
+    input_hash: str
+    key: str
+    model: str
+    max_run: int
+    now: int
+    scheduled_at: int
+    tenant: str
+    run_key: str
+    trace: str
+    repair: Repair | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The handler returned; `output` is canonical JSON that fits the node's schema.
+
+    `reference` is the provider's own reference of an effect, `raw` what the provider or model answered literally.
+    """
+
+    output: bytes
+    reference: str = ""
+    usage: Usage | None = None
+    raw: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt ended badly.
+
+    `sent` matters for effects only: "no" proves that the request never left or was refused without acting, "unknown" is
+    everything else. `retry_after` is in microseconds (0: the retry policy decides). `repairable` marks a model's answer
+    that a repair round may mend; `raw` is that answer.
+    """
+
+    error: Error
+    sent: str = "no"
+    retry_after: int = 0
+    repairable: bool = False
+    raw: bytes = b""
+    usage: Usage | None = None
+
+
+Outcome = Succeeded | Failed
