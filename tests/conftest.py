@@ -1,0 +1,34 @@
+"""Servers for the whole session: one PostgreSQL for all test processes, one Redis for each."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nexum.testing.services import postgres_server, redis_server
+
+
+@pytest.fixture(scope="session")
+def pg_server_url() -> Iterator[str]:
+    """An administrator's URL; all processes of one test run share the server, so name databases after `worker_name`."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
+    directory = Path(tempfile.gettempdir()) / f"nexum-pg-{run}"
+    with postgres_server(directory, durable=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis of this test process alone, so that a test may flush it."""
+    with redis_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def worker_name() -> str:
+    """The name of this test process: `main`, or `gw0`, `gw1`, ... under xdist."""
+    return os.environ.get("PYTEST_XDIST_WORKER", "main")
