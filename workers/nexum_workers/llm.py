@@ -1,0 +1,157 @@
+"""Execute one activation of a language model node: ask once, read, check, report.
+
+Whether to retry, to repair or to ask another model is the engine's to decide; each of those is a new `Work`. Here every
+road ends in an outcome that carries the literal text and what it cost: nothing that was paid for is lost.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from pydantic import ValidationError
+
+from nexum.core.canonical import Json, from_bytes
+from nexum.core.graph.nodes import Llm
+from nexum.core.run.events import Error, Usage
+from nexum.engine.work import Failed, Outcome, Repair, Succeeded, Work
+from nexum.errors import InputError, InternalError, NexumError, RetryAfter, entry
+from nexum_workers.models.door import Asked, Door
+from nexum_workers.models.protocol import Message, ModelAnswer, ModelError, ModelRequest
+from nexum_workers.models.reading import InvalidAnswerError, read_json
+
+_SHOWN = 8_000  # characters of an invalid answer that the model is shown again
+_SAID = 2_000  # characters of an error's message
+_REFUSED = frozenset({"refusal", "content_filter"})
+_SECOND = 1_000_000
+
+
+class PromptLike(Protocol):
+    """What a handler of kind `llm` returns: pairs of role and text."""
+
+    @property
+    def messages(self) -> Sequence[tuple[str, str]]:
+        """The conversation so far, oldest first."""
+        ...
+
+
+async def execute_llm(
+    work: Work,
+    prompt: PromptLike,
+    *,
+    door: Door,
+    validate: Callable[[Json], bytes],
+    accept: Callable[[Json], bool] | None = None,
+) -> Outcome:
+    """Ask `work.model` once and check what it says. Never raises, except for the cancellation of its task.
+
+    `validate` takes the parsed answer and gives the canonical bytes of the output type, or raises. `accept` is the node's
+    condition over the validated output. Invalid answers come back as `Failed(repairable=True, raw=...)`.
+    """
+    usage: Usage | None = None
+    raw = b""
+    try:
+        asked = door.resolve(work.model)
+        answer = await asked.model.ask(_request(work, prompt, asked))
+        usage, raw = _usage(work, answer), _bytes(answer.text)
+        return Succeeded(_check(answer, validate, accept), usage=usage, raw=raw)
+    except InvalidAnswerError as error:
+        return Failed(_error(error), repairable=error.code != "NX-L216", raw=raw, usage=usage)
+    except ModelError as error:
+        retry_after = round(getattr(error, "retry_after", 0.0) * _SECOND)
+        return Failed(
+            _error(error),
+            retry_after=retry_after,
+            repairable=error.code == "NX-L212",
+            raw=error.raw,
+            usage=Usage(model=work.model),
+        )
+    except NexumError as error:
+        return Failed(_error(error), raw=raw, usage=usage)
+    except Exception as error:  # noqa: BLE001 (whatever it was, the text that was paid for is reported)
+        return Failed(_bug(error), raw=raw, usage=usage)
+
+
+def conversation(prompt: PromptLike, repair: Repair | None) -> tuple[Message, ...]:
+    """The messages to send: the prompt; in a repair round also the invalid answer and what was wrong with it."""
+    messages = tuple(Message(role, text) for role, text in prompt.messages)
+    if repair is None:
+        return messages
+    said = repair.raw.decode("utf-8", "replace")
+    shown = said if len(said) <= _SHOWN else f"{said[:_SHOWN]}\n[... cut here, {len(said):,} characters in all]"
+    wanted = (
+        f"That answer cannot be used. What is wrong: {repair.error.message}\n"
+        "Answer again with one complete JSON value that fits the schema, and nothing else."
+    )
+    return (*messages, Message("assistant", shown), Message("user", wanted))
+
+
+def _request(work: Work, prompt: PromptLike, asked: Asked) -> ModelRequest:
+    node = work.node
+    if not isinstance(node, Llm):
+        raise InternalError(f"node {node.id!r} is of kind {node.kind}, not llm")
+    task, repair = work.task, work.repair
+    request_id = f"{task.run_id}/{task.path}/{task.visit}.{task.item}.{task.attempt}"
+    return ModelRequest(
+        model=asked.name,
+        messages=conversation(prompt, repair),
+        schema=node.output,
+        schema_name=node.id,
+        timeout=min(asked.timeout, work.max_run / _SECOND) if work.max_run else asked.timeout,
+        request_id=f"{request_id}/repair.{repair.round}" if repair else request_id,
+        settings=node.settings,
+        round=repair.round if repair else 0,
+    )
+
+
+def _check(answer: ModelAnswer, validate: Callable[[Json], bytes], accept: Callable[[Json], bool] | None) -> bytes:
+    if answer.finish in _REFUSED:
+        raise InvalidAnswerError(f"the model declined: {answer.text[:500]}", code="NX-L216")
+    try:
+        value = read_json(answer.text)
+    except InvalidAnswerError as error:
+        if answer.finish == "length":
+            raise InvalidAnswerError(f"cut off at the token limit; {error.message}", code="NX-L214") from error
+        raise
+    try:
+        output = validate(value)
+    except (ValidationError, InputError, ValueError) as error:
+        raise InvalidAnswerError(_misfit(error), code="NX-L210") from error
+    if accept is not None and not accept(from_bytes(output)):
+        shown = output[:500].decode("utf-8", "replace")
+        raise InvalidAnswerError(f"the answer fits the schema but is not acceptable here: {shown}", code="NX-L213")
+    return output
+
+
+def _misfit(error: Exception) -> str:
+    """What does not fit, in words that a person and a model can act on."""
+    if isinstance(error, ValidationError):
+        found = [
+            f"{'.'.join(('$', *map(str, problem['loc'])))}: {problem['msg']}, got {repr(problem['input'])[:80]}"
+            for problem in error.errors(include_url=False, include_context=False)[:8]
+        ]
+        return "; ".join(found)
+    return error.message if isinstance(error, InputError) else str(error)
+
+
+def _usage(work: Work, answer: ModelAnswer) -> Usage:
+    return Usage(work.model, answer.served, answer.input_tokens, answer.output_tokens, answer.request_id)
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace")  # a lone surrogate stays readable as its escape
+
+
+def _said(message: str) -> str:
+    return _bytes(message[:_SAID]).decode().replace("\x00", "\\x00")  # an error's message is read in many places
+
+
+def _error(error: NexumError) -> Error:
+    retryable = entry(error.code).retryable or isinstance(error, RetryAfter)
+    return Error(error.code, _said(error.message), type(error).__name__, retryable)
+
+
+def _bug(error: Exception) -> Error:
+    trace = "".join(traceback.format_exception(error))[-8_000:]
+    return Error("NX-R200", _said(f"{type(error).__name__}: {error}"), type(error).__name__, True, trace)
