@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nexum.errors.catalogue.build import BUILD
 from nexum.errors.catalogue.entry import Entry
+from nexum.errors.catalogue.llm import LLM
 from nexum.errors.catalogue.run import RUN
 from nexum.errors.catalogue.storage import STORAGE
 from nexum.errors.catalogue.surface import SURFACE
@@ -26,4 +27,4 @@ def _table(*families: tuple[Entry, ...]) -> dict[str, Entry]:
     return table
 
 
-CATALOGUE: dict[str, Entry] = _table(BUILD, RUN, WORK, STORAGE, SURFACE)
+CATALOGUE: dict[str, Entry] = _table(BUILD, RUN, WORK, STORAGE, SURFACE, LLM)
