@@ -31,7 +31,7 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
 _SECRET = ("broker", "database", "llm")  # never repeated in a message: addresses carry passwords
-_NOT_SETTINGS = ("NEXUM_TEST_", "NEXUM_FAILPOINT")  # read by nexum.testing, not by an installation
+_NOT_SETTINGS = ("NEXUM_TEST_", "NEXUM_FAILPOINT", "NEXUM_CRASH")  # read by nexum.testing, not by an installation
 
 
 def _measure(units: Mapping[str, float]) -> BeforeValidator:

@@ -1,0 +1,100 @@
+"""What the publisher speaks: Redis lists directly, every other transport through kombu."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+from uuid import uuid4
+
+from kombu import Connection, Exchange, Producer, Queue
+
+from nexum.broker.message import CONTENT_ENCODING, CONTENT_TYPE, body_of, headers_of, redis_envelope
+from nexum.broker.options import is_redis, transport_options
+from nexum.store.api import TaskKey
+
+Ring = tuple[str, TaskKey]
+
+
+class Sender(Protocol):
+    """Puts messages onto queues, synchronously; only the publisher's thread calls it."""
+
+    def send(self, rings: Sequence[Ring]) -> None:
+        """Send them all, or raise what the transport raises."""
+
+    def close(self) -> None:
+        """Close the connection."""
+
+
+def queue_for(name: str) -> Queue:
+    """The declaration of a version's queue; workers and publishers must agree on it to the letter."""
+    return Queue(name, Exchange(name, type="direct"), routing_key=name)
+
+
+def open_sender(url: str, extra: Mapping[str, Any] | None = None) -> Sender:
+    """A sender for a broker URL; connects when it first sends. Raises `ConfigurationError` for dangerous options."""
+    connection = Connection(url, transport_options=transport_options(url, extra), connect_timeout=3)
+    return RedisSender(connection) if is_redis(url) else KombuSender(connection)
+
+
+class RedisSender:
+    """One pipeline per batch: LPUSH of ready-made messages; queues are declared once per connection.
+
+    The connection is kombu's own, so TLS, sentinels and passwords are read from the URL exactly as the workers read them.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._declared: set[str] = set()
+
+    def send(self, rings: Sequence[Ring]) -> None:
+        """Push one element per ring. Raises `redis.RedisError` or `OSError`."""
+        channel: Any = self._connection.default_channel
+        _declare(channel, self._declared, (queue for queue, _ in rings))
+        with channel.conn_or_acquire() as client:
+            pipeline = client.pipeline(transaction=False)
+            for queue, key in rings:
+                pipeline.lpush(queue, redis_envelope(queue, key))
+            pipeline.execute()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.release()
+
+
+class KombuSender:
+    """Publishes through kombu, for AMQP and every other transport."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._declared: set[str] = set()
+
+    def send(self, rings: Sequence[Ring]) -> None:
+        """Publish to the default exchange with the queue's name as routing key. Raises what the transport raises."""
+        channel = self._connection.default_channel
+        _declare(channel, self._declared, (queue for queue, _ in rings))
+        producer = Producer(channel, auto_declare=False)
+        for queue, key in rings:
+            message_id = str(uuid4())
+            producer.publish(
+                body_of(queue, key),
+                exchange="",
+                routing_key=queue,
+                content_type=CONTENT_TYPE,
+                content_encoding=CONTENT_ENCODING,
+                headers=headers_of(queue, key, message_id),
+                correlation_id=message_id,
+                delivery_mode=2,
+                retry=False,
+            )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.release()
+
+
+def _declare(channel: Any, declared: set[str], names: Iterable[str]) -> None:
+    """Create queue and binding once, so that Flower lists the queue and a stock client can route to it."""
+    for name in names:
+        if name not in declared:
+            queue_for(name)(channel).declare()
+            declared.add(name)
