@@ -329,3 +329,6 @@ def _unknown_or_no_boolean(op: str, value: object) -> Missing:
     if value is UNKNOWN or value is None:
         return UNKNOWN
     raise EvalError(f"{op} needs a boolean, not {kind_of(value)}")
+
+
+__all__ = ["ABSENT", "UNKNOWN", "EvalError", "Evaluate", "Roots", "compile_expr", "unknown_refs"]
