@@ -1,0 +1,183 @@
+"""The payment provider that judges everything else must itself be beyond doubt."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from nexum.testing.fakes import Fake, running
+
+REFUND = {"order_id": "1042", "amount": 4200, "currency": "EUR"}
+MAIL = {"to": "ada@example.org", "subject": "Refund", "body": "On its way"}
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.jsonl"
+
+
+@pytest.fixture
+def pay(ledger: Path) -> Iterator[Fake]:
+    with running("fakepay", ledger=str(ledger)) as fake:
+        yield fake
+
+
+def send(fake: Fake, path: str = "/refunds", body: object = REFUND, key: str = "k1", **headers: str) -> httpx.Response:
+    sent = {"Idempotency-Key": key, **headers} if key else headers
+    return httpx.post(fake.url + path, json=body, headers=sent, timeout=5)
+
+
+def test_an_act_is_in_the_ledger_file_before_it_is_answered(pay: Fake, ledger: Path) -> None:
+    answer = send(pay).json()
+
+    (line,) = ledger.read_text().splitlines()
+    assert answer["id"] == "re_1"
+    assert json.loads(line)["id"] == "re_1"
+    assert json.loads(line)["body"] == REFUND
+
+
+def test_the_same_key_gets_the_first_answer_again_and_acts_once(pay: Fake) -> None:
+    first, second = send(pay), send(pay)
+
+    assert second.json() == first.json()
+    assert (first.headers["idempotent-replayed"], second.headers["idempotent-replayed"]) == ("false", "true")
+    assert [act["id"] for act in pay.get("/ledger")] == ["re_1"]
+    assert len(pay.get("/requests")) == 2
+
+
+def test_two_keys_are_two_acts(pay: Fake) -> None:
+    assert [send(pay, key=key).json()["id"] for key in ("a", "b")] == ["re_1", "re_2"]
+
+
+def test_one_key_for_a_refund_and_a_mail_are_two_acts(pay: Fake) -> None:
+    send(pay, key="same")
+    assert send(pay, "/mails", MAIL, key="same").json()["id"] == "ml_1"
+
+
+def test_a_key_with_another_body_is_refused(pay: Fake) -> None:
+    send(pay)
+    assert send(pay, body={**REFUND, "amount": 1}).status_code == 409
+    assert len(pay.get("/ledger")) == 1
+
+
+def test_dedupe_survives_a_sigkill_of_the_provider(pay: Fake) -> None:
+    first = send(pay).json()
+    pay.restart()
+    assert send(pay).json() == first
+    assert len(pay.get("/ledger")) == 1
+
+
+def test_a_line_torn_by_a_crash_is_cut_off_when_the_ledger_is_opened(pay: Fake, ledger: Path) -> None:
+    send(pay)
+    pay.kill()
+    with ledger.open("ab") as file:
+        file.write(b'{"n": 2, "act": "refu')
+    pay.restart()
+    assert send(pay, key="k2").json()["id"] == "re_2"
+    assert [json.loads(line)["n"] for line in ledger.read_text().splitlines()] == [1, 2]
+
+
+def test_without_dedupe_every_request_acts(ledger: Path) -> None:
+    with running("fakepay", ledger=str(ledger), dedupe="off") as pay:
+        assert [send(pay).json()["id"] for _ in range(2)] == ["re_1", "re_2"]
+
+
+def test_a_key_is_forgotten_after_its_time_to_live(ledger: Path) -> None:
+    with running("fakepay", ledger=str(ledger), key_ttl="0.000001") as pay:
+        assert [send(pay).json()["id"] for _ in range(2)] == ["re_1", "re_2"]
+
+
+def test_a_request_that_makes_no_sense_is_refused_without_acting(pay: Fake) -> None:
+    assert send(pay, body={**REFUND, "amount": -5}).status_code == 422
+    assert send(pay, body={**REFUND, "amount": "42"}).status_code == 422
+    assert send(pay, body={"order_id": "1"}).status_code == 422
+    assert pay.get("/ledger") == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "acts"), [("503-before", 0), ("503-after", 1), ("reset-after", 1), ("wrong-json-after", 1)]
+)
+def test_a_mode_spoils_the_answer_and_not_the_ledger(pay: Fake, mode: str, acts: int) -> None:
+    if mode == "reset-after":
+        with pytest.raises(httpx.TransportError):
+            send(pay, **{"X-Fake-Mode": mode})
+    elif mode == "wrong-json-after":
+        answer = send(pay, **{"X-Fake-Mode": mode})
+        assert answer.status_code == 200
+        with pytest.raises(ValueError, match=r"delimiter|Unterminated|Expecting"):
+            answer.json()
+    else:
+        assert send(pay, **{"X-Fake-Mode": mode}).status_code == 503
+    assert len(pay.get("/ledger")) == acts
+    assert send(pay).json()["id"] == "re_1"
+    assert len(pay.get("/ledger")) == 1
+
+
+def test_a_hang_comes_after_the_act(pay: Fake) -> None:
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            pay.url + "/refunds",
+            json=REFUND,
+            headers={"Idempotency-Key": "k1", "X-Fake-Mode": "hang-after"},
+            timeout=0.3,
+        )
+    assert len(pay.get("/ledger")) == 1
+
+
+def test_slow_acts_and_answers(pay: Fake) -> None:
+    assert send(pay, **{"X-Fake-Mode": "slow", "X-Fake-Seconds": "0.05"}).json()["id"] == "re_1"
+
+
+def test_a_stored_500_is_repeated_for_its_key_and_never_acts(pay: Fake) -> None:
+    assert send(pay, **{"X-Fake-Mode": "stored-500"}).status_code == 500
+    assert send(pay).status_code == 500
+    assert send(pay, key="other").status_code == 200
+
+
+def test_a_rule_is_used_up_after_its_times(pay: Fake) -> None:
+    pay.post("/rules", [{"path": "/refunds", "match": {"order_id": "1042"}, "mode": "503-before", "times": 1}])
+    assert send(pay, body={**REFUND, "order_id": "7"}, key="k7").status_code == 200
+    assert [send(pay).status_code for _ in range(2)] == [503, 200]
+
+
+def test_rules_can_come_from_a_file(ledger: Path, tmp_path: Path) -> None:
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps([{"mode": "503-before", "times": 1}]))
+    with running("fakepay", ledger=str(ledger), rules=str(rules)) as pay:
+        assert [send(pay).status_code for _ in range(2)] == [503, 200]
+
+
+def test_refunds_are_found_by_key_and_by_order(pay: Fake) -> None:
+    send(pay)
+    send(pay, body={**REFUND, "order_id": "7"}, key="k7")
+    assert [found["id"] for found in pay.get("/refunds?key=k1")] == ["re_1"]
+    assert [found["id"] for found in pay.get("/refunds?order_id=7")] == ["re_2"]
+    assert pay.get("/refunds?key=none") == []
+
+
+def test_a_lagging_list_does_not_show_what_was_just_done(ledger: Path) -> None:
+    with running("fakepay", ledger=str(ledger), lag="60") as pay:
+        send(pay)
+        assert pay.get("/refunds?key=k1") == []
+        assert len(pay.get("/ledger")) == 1
+
+
+def test_a_purchase_can_carry_a_history_of_five_megabytes(ledger: Path, tmp_path: Path) -> None:
+    purchases = tmp_path / "purchases.json"
+    purchases.write_text(json.dumps({"1042": {"amount": 4200}, "9": {"amount": 1, "history_bytes": 5_000_000}}))
+    with running("fakepay", ledger=str(ledger), purchases=str(purchases)) as pay:
+        assert pay.get("/purchases/1042")["amount"] == 4200
+        large = httpx.get(pay.url + "/purchases/9", timeout=10).content
+        assert len(large) > 5_000_000
+        assert large == httpx.get(pay.url + "/purchases/9", timeout=10).content
+        assert httpx.get(pay.url + "/purchases/none").status_code == 404
+
+
+def test_a_fake_ends_when_its_starter_lets_go(ledger: Path) -> None:
+    with running("fakepay", ledger=str(ledger)) as pay:
+        process = pay.process
+    assert process.returncode == 0
