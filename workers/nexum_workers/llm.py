@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from nexum.core.canonical import Json, from_bytes
 from nexum.core.graph.nodes import Llm
 from nexum.core.run.events import Error, Usage
+from nexum.crash import crash
 from nexum.engine.work import Failed, Outcome, Repair, Succeeded, Work
 from nexum.errors import InputError, InternalError, NexumError, RetryAfter, entry
 from nexum_workers.models.door import Asked, Door
@@ -54,6 +55,7 @@ async def execute_llm(
     try:
         asked = door.resolve(work.model)
         answer = await asked.model.ask(_request(work, prompt, asked))
+        crash("model.while_answering", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         usage, raw = _usage(work, answer), _bytes(answer.text)
         return Succeeded(_check(answer, validate, accept), usage=usage, raw=raw)
     except InvalidAnswerError as error:

@@ -68,7 +68,8 @@ LLM = (
     Entry(
         "NX-L212",
         "model's answer is outside the bounds of JSON that Nexum reads",
-        "The answer holds NaN or an infinity, an integer of more than 400 digits, nesting deeper than 200, or is too long.",
+        "The answer holds NaN, an infinity, an integer of more than 400 digits, nesting deeper than 200 or half of a "
+        "surrogate pair, or is too long.",
         "Such values have no canonical spelling or exhaust memory and stack of whoever reads them later.",
         ("read the raw answer on the node's page", "raise `repair=`", "raise `max_response` of `llm` in the settings"),
         exit_code=3,

@@ -77,9 +77,12 @@ class Door:
         if "base_url" not in options:
             known = ", ".join(sorted({*_KNOWN, *self.providers}))
             raise ConfigurationError(f"model {name!r}: no provider {provider!r}; known: {known}", code="NX-L230")
+        key = str(options.get("api_key") or os.environ.get(str(options.get("key_env", "")), "")).strip()
+        if not (key.isascii() and key.isprintable()):  # or the HTTP library's complaint would show it
+            raise ConfigurationError(f"the key of {provider!r} holds signs that no header may hold", code="NX-L230")
         return Endpoint(
             base_url=str(options["base_url"]),
-            api_key=str(options.get("api_key") or os.environ.get(str(options.get("key_env", "")), "")),
+            api_key=key,
             forcing=str(options.get("forcing", "schema")),
             max_response=int(options.get("max_response", MAX_RESPONSE)),
         )

@@ -90,8 +90,9 @@ class OpenAIModel:
         owner = (os.getpid(), asyncio.get_running_loop())
         if self._client is None or self._owner != owner:
             self._owner = owner
+            key = self.endpoint.api_key
             self._client = httpx.AsyncClient(
-                headers={"Authorization": f"Bearer {self.endpoint.api_key}", "Accept-Encoding": "identity"},
+                headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
                 timeout=httpx.Timeout(
                     None, connect=self.endpoint.connect_timeout
                 ),  # the rest: asyncio.timeout in `ask`

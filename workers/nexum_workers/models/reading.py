@@ -25,7 +25,8 @@ def read_json(text: str) -> Json:
     """The one JSON value of an answer: the whole text, or its one fenced block.
 
     Raises `InvalidAnswerError`: NX-L211 for no JSON, several different values or a key twice; NX-L212 for NaN, infinities,
-    integers of more than 400 digits, and nesting deeper than 200.
+    integers of more than 400 digits, nesting deeper than 200, and halves of surrogate pairs, which no mail or request
+    downstream could carry.
     """
     first: InvalidAnswerError | None = None
     values: list[Json] = []
@@ -70,6 +71,7 @@ def _parse(text: str) -> Json:
     except RecursionError as error:
         raise _outside(f"nested deeper than {MAX_DEPTH}") from error
     _check_depth(value)
+    _check_text(value)
     return value
 
 
@@ -111,6 +113,14 @@ def _check_depth(value: Json) -> None:
         if not level:
             return
     raise _outside(f"nested deeper than {MAX_DEPTH}")
+
+
+def _check_text(value: Json) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(error.object[error.start]):04x}"
+        raise _outside(f"a string holds {half}, half of a surrogate pair") from error
 
 
 def _outside(what: str) -> InvalidAnswerError:
