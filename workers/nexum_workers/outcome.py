@@ -1,0 +1,141 @@
+"""From what a handler did to an outcome. Pure: the same exception always gives the same value.
+
+For an effect the question is what the exception proves. `NotSent`, a refused connection and a name that does not resolve
+prove that nothing left this machine. `NonRetryable`, `Fail` and `RetryAfter`, raised on purpose, and the classes that the
+author lists in `retry_on=` and `never_on=` are declared answers: the other side refused without acting. Everything else,
+time-outs and broken connections above all (even when `retry_on=` lists them), proves nothing: the outcome is unknown.
+
+An effect that returned something which cannot be recorded *has acted*. Its attempt fails with `sent="unknown"` and an
+error that forbids a retry, so that no policy sends it again; what it returned stands in `raw`, spelled as far as possible,
+for the person who then resolves the doubt as happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import traceback
+from collections.abc import Iterable
+
+import orjson
+
+from nexum.core.graph.nodes import Compute, Effect, Llm, Read
+from nexum.core.run.events import Error
+from nexum.engine.work import Failed
+from nexum.errors import Fail, HandlerError, NexumError, NonRetryable, NotSent, RetryAfter, entry
+
+TEXT_MAX = 16_384  # bytes of message and traceback together
+MESSAGE_MAX = 4_096  # bytes of the message alone
+_SECOND = 1_000_000
+
+AnyNode = Compute | Read | Effect | Llm
+
+_NEVER_LEFT = frozenset(
+    {
+        "builtins.ConnectionRefusedError",
+        "socket.gaierror",
+        "httpx.ConnectError",
+        "httpx.ConnectTimeout",
+        "httpx.PoolTimeout",
+        "httpx.UnsupportedProtocol",
+        "requests.exceptions.ConnectTimeout",
+        "urllib3.exceptions.NewConnectionError",
+        "aiohttp.client_exceptions.ClientConnectorError",
+    }
+)
+_PROVES_NOTHING = frozenset(
+    {"TimeoutError", "ConnectionError", "TimeoutException", "NetworkError", "RemoteProtocolError", "Timeout"}
+)
+
+
+def failure(error: BaseException, node: AnyNode, *, began: bool = True) -> Failed:
+    """The outcome of an attempt that ended with an exception; `began` tells whether the handler had been called."""
+    sent = "no" if not began or not isinstance(node, Effect) else _sent(error, node)
+    seconds = error.seconds if isinstance(error, RetryAfter) else 0.0
+    return Failed(_described(error, node), sent=sent, retry_after=max(0, round(seconds * _SECOND)))
+
+
+def overtime(node: AnyNode, max_run: int) -> Failed:
+    """The outcome of an attempt that outran its start_to_close of `max_run` microseconds."""
+    message = f"{node.id} did not return within {max_run / _SECOND:g} s"
+    return Failed(
+        Error("NX-R202", message, "Timeout", retryable=True), sent="unknown" if isinstance(node, Effect) else "no"
+    )
+
+
+def unrecordable(error: NexumError, node: AnyNode, value: object) -> Failed:
+    """The outcome of an attempt whose handler returned `value`, which cannot be recorded for the reason `error`."""
+    described = Error(error.code, _cut(error.message, MESSAGE_MAX), type(error).__name__, retryable=False)
+    if not isinstance(node, Effect):
+        return Failed(described)
+    return Failed(described, sent="unknown", raw=evidence_of(value))
+
+
+def evidence_of(value: object) -> bytes:
+    """What can be kept of a value that cannot be stored: its type, how it prints, and a hash of the whole print."""
+    try:
+        shown = repr(value)
+    except Exception as error:  # noqa: BLE001 (a broken __repr__ is the handler's own, and must not lose the evidence)
+        shown = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"
+    data = shown.encode("utf-8", "backslashreplace")
+    return orjson.dumps(
+        {
+            "unstorable": type(value).__qualname__,
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "repr": data[:4_096].decode("utf-8", "ignore"),
+        }
+    )
+
+
+def is_named(error: BaseException, names: Iterable[str]) -> bool:
+    """Whether the exception's class, or one it derives from, has one of these names (bare, or with its module)."""
+    wanted = frozenset(names)
+    return any(kind.__name__ in wanted or _full(kind) in wanted for kind in type(error).__mro__)
+
+
+def _sent(error: BaseException, node: Effect) -> str:
+    if isinstance(error, NotSent | NonRetryable | Fail | RetryAfter) or is_named(error, _NEVER_LEFT):
+        return "no"
+    declared = is_named(error, (*node.retry.retry_on, *node.retry.never_on))
+    return "no" if declared and not is_named(error, _PROVES_NOTHING) else "unknown"
+
+
+def _described(error: BaseException, node: AnyNode) -> Error:
+    code = error.code if isinstance(error, NexumError) else "NX-R200"
+    message = error.message if isinstance(error, NexumError) else _said(error)
+    shown = _cut(message, MESSAGE_MAX)
+    trace = _tail("".join(traceback.format_exception(error)), TEXT_MAX - len(shown.encode()))
+    return Error(code, shown, type(error).__name__, _is_retryable(error, node), trace)
+
+
+def _is_retryable(error: BaseException, node: AnyNode) -> bool:
+    if isinstance(error, RetryAfter | NotSent):
+        return True
+    if isinstance(error, HandlerError) and not entry(error.code).retryable:
+        return False
+    if is_named(error, node.retry.never_on):
+        return False
+    return not node.retry.retry_on or is_named(error, node.retry.retry_on)
+
+
+def _said(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 (a broken __str__ must not hide which exception it was)
+        text = "(its message cannot be shown)"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
+def _full(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _clean(text: str) -> bytes:
+    return text.encode("utf-8", "backslashreplace").replace(b"\x00", b"\\x00")  # read in places that know no NUL
+
+
+def _cut(text: str, limit: int) -> str:
+    return _clean(text)[:limit].decode("utf-8", "ignore")
+
+
+def _tail(text: str, limit: int) -> str:
+    return _clean(text)[-limit:].decode("utf-8", "ignore") if limit > 0 else ""
