@@ -1,0 +1,78 @@
+# `make` lists the targets. Python 3.11 or later and make are enough: every target sets up what it needs in .venv, without
+# root, without Docker, without a running server. What is set up once is not set up again until pyproject.toml changes.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+WORKERS ?= 2
+RUNS ?= 50
+KILLS ?= 10
+BROKER ?= redis://127.0.0.1:6379/0
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+$(VENV)/.made:
+	@.ci/venv $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing Nexum into $(VENV)"
+	@$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
+	@echo "installing Nexum and the development tools into $(VENV)"
+	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
+	@touch $(VENV)/.runtime $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@$(PIP) install --quiet -c constraints.txt -e '.[bench]'
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.dev ## Make .venv with everything development needs
+
+.PHONY: demo
+demo: $(VENV)/.runtime ## Watch an agent survive kill -9 with one refund sent
+	@$(BIN)/python -m examples.refund_agent.demo
+
+.PHONY: dev
+dev: $(VENV)/.runtime ## Dashboard, scheduler and a worker on SQLite, reloading on change
+	@$(BIN)/nexum dev
+
+.PHONY: test
+test: $(VENV)/.dev ## The fast tests, on real PostgreSQL, SQLite and Redis
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser
+
+.PHONY: check
+check: $(VENV)/.dev ## Format, lint, types, layers, house rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_house.py tests/test_architecture.py tests/test_packaging.py tests/test_exports.py
+
+.PHONY: browser
+browser: $(VENV)/.dev ## The dashboard in a real browser (needs chromium)
+	@$(BIN)/python -m pytest -q tests/browser
+
+.PHONY: bench
+bench: $(VENV)/.bench ## Measure, against the floor of this machine and against peers
+	@$(BIN)/python -m benchmarks
+
+.PHONY: crash
+crash: $(VENV)/.dev ## Kill workers at random, then judge by the provider's ledger: RUNS=50 KILLS=10
+	@$(BIN)/python -m nexum.testing.crash $(RUNS) $(KILLS)
+
+.PHONY: api-fuzz
+api-fuzz: $(VENV)/.dev ## Fuzz the REST interface from its own OpenAPI document
+	@$(BIN)/python -m nexum.testing.api_fuzz
+
+.PHONY: flower
+flower: $(VENV)/.runtime ## Watch the queues in Flower: BROKER=redis://...
+	@$(BIN)/celery --broker=$(BROKER) flower --address=127.0.0.1 --port=5555
