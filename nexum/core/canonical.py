@@ -69,7 +69,7 @@ def _plain(value: Json, depth: int) -> bool:
     if kind is str or value is None or kind is bool:
         return True
     if kind is int:
-        return -_SMALL < value < _SMALL
+        return bool(-_SMALL < value < _SMALL)
     if kind is dict:
         if depth > MAX_DEPTH:
             return False

@@ -16,7 +16,7 @@ NexumError                    anything that Nexum raises on purpose
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from nexum.errors.catalogue import CATALOGUE, Entry
 

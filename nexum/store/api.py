@@ -86,8 +86,8 @@ class Advance:
     """A run moves on from `(seq, hash)`: events are appended and the rows that follow from them change.
 
     `claim` is the index in `new_tasks` that the caller wants to hold (-1: none). `status` is the run's new phase;
-    `version`, `error_code` and `ended` are the projection of the run's row. When `closed`, every task and timer of the run
-    goes. `applied` lists effect keys to move from RECORDED to APPLIED.
+    `error_code` is the projection of the run's row. When `closed`, every task and timer of the run goes. `applied` lists
+    effect keys to move from RECORDED to APPLIED, `doubted` those to move from CLAIMED or UNKNOWN to IN_DOUBT.
     """
 
     run_id: str
@@ -102,6 +102,7 @@ class Advance:
     set_timers: tuple[NewTimer, ...] = ()
     clear_timers: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
     closed: bool = False
     error_code: str = ""
 
@@ -255,6 +256,15 @@ class Due(NamedTuple):
     due: int
 
 
+class Held(NamedTuple):
+    """A claimed task of a dead session, with its effect's policy, ttl in us and first sending ("", 0, 0 without one)."""
+
+    claimed: Claimed
+    policy: str
+    ttl: int
+    sent_at: int
+
+
 class SessionRow(NamedTuple):
     """A live process that may hold claims: one row per worker child, scheduler or web process."""
 
@@ -397,6 +407,9 @@ class Store(Protocol):
     def release(self, session: str, key: TaskKey, token: int) -> bool:
         """Give a claimed task back that was certainly not begun: READY again, and its effect unclaimed."""
 
+    def drop_task(self, key: TaskKey, token: int) -> bool:
+        """Remove a claimed task that its run does not know; False when somebody else holds it."""
+
     # sessions
     def open_session(self, row: SessionRow) -> None:
         """Insert a live session."""
@@ -411,11 +424,14 @@ class Store(Protocol):
         """Sessions by state."""
 
     # the sweeper
-    def held_by_dead(self, limit: int) -> Sequence[tuple[Claimed, str, int]]:
-        """Claimed tasks of sessions that are ENDED or DEAD, with the effect's policy and ttl (\"\", 0 without effect)."""
+    def held_by_dead(self, limit: int) -> Sequence[Held]:
+        """Claimed tasks of sessions that are ENDED or DEAD."""
 
-    def requeue(self, key: TaskKey, token: int, *, poison_after: int) -> str:
-        """Give a dead session's task back under its token: "ready", "poison" (too many deliveries) or "" (lost)."""
+    def requeue(self, key: TaskKey, token: int) -> bool:
+        """Give a dead session's task back, READY, under its token; False when somebody was faster.
+
+        Its effect stays CLAIMED; the next claim of the task takes it over with a higher token.
+        """
 
     def doubt(self, key: TaskKey, token: int, mail: Mail) -> bool:
         """A dead session's effect becomes IN_DOUBT and the fact goes to the inbox; False when somebody was faster."""
@@ -430,7 +446,10 @@ class Store(Protocol):
         """READY, due tasks that nobody announced for this long (us), with their queue; counts them as announced."""
 
     def late_starts(self, limit: int) -> Sequence[tuple[TaskKey, str]]:
-        """READY tasks whose schedule_to_start has passed."""
+        """READY tasks whose schedule_to_start has passed; only read."""
+
+    def expire_start(self, key: TaskKey, mail: Mail) -> bool:
+        """Take a late READY task out of the queue by compare-and-set and put the fact into the inbox, in one commit."""
 
     # payloads
     def put_blob(self, tenant: str, data: bytes) -> str:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from immutables import Map
 
-from nexum.core.run.events import Cell, Error
+from nexum.core.run.events import RUN, Cell, Error
 from nexum.core.values import Ref
 
 
@@ -59,7 +59,11 @@ _TERMINAL = frozenset({CellStatus.COMPLETED, CellStatus.SKIPPED, CellStatus.FAIL
 
 @dataclass(frozen=True, slots=True)
 class CellState:
-    """One cell. `inputs` are kept while the cell is open; `output` once it has completed."""
+    """One cell. `inputs` are kept while the cell is open; `output` once it has completed.
+
+    `overdue`: schedule_to_close has passed. `doubtful`: an attempt of this effect may have acted. `repairs` counts repair
+    rounds of this visit, `rounds` those since the current model was asked first, at attempt `model_from`.
+    """
 
     status: CellStatus
     kind: str = ""
@@ -78,15 +82,25 @@ class CellState:
     repairable: bool = False
     raw: Ref | None = None
     stopping: str = ""
-    sent: str = "no"
+    overdue: bool = False
+    doubtful: bool = False
+    repairs: int = 0
+    rounds: int = 0
+    model_from: int = 1
+
+
+_NO_CELLS: Map[Cell, CellState] = Map()
+_NO_TIMERS: Map[str, int] = Map()
+_NONE_OPEN: Map[Cell, bool] = Map()
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """The whole of a run. `fresh` are the cells that changed since the last fact and may let others go on.
 
-    `open` counts cells without a terminal event; `settled` counts nodes (not repair rounds) that readers may pass.
-    `now` is the recorded time of the last fact, the only clock that decisions see.
+    `open` holds the cells without a terminal event; `settled` counts nodes (not repair rounds) that readers may pass.
+    `timers` maps armed timers to the instant at which they fall due. `now` is the recorded time of the last fact, the
+    only clock that decisions see.
     """
 
     run_id: str
@@ -96,14 +110,15 @@ class State:
     phase: Phase = Phase.NEW
     seq: int = 0
     now: int = 0
+    run_key: str = ""
     input: Ref | None = None
-    cells: Map[Cell, CellState] = Map()
-    timers: Map[str, int] = Map()
+    cells: Map[Cell, CellState] = _NO_CELLS
+    timers: Map[str, int] = _NO_TIMERS
     fresh: tuple[Cell, ...] = ()
-    open: int = 0
+    open: Map[Cell, bool] = _NONE_OPEN
     settled: int = 0
     suspended: bool = False
     cause: str = ""
     cause_error: Error | None = None
-    cause_cell: Cell = Cell("", 0, -1)
+    cause_cell: Cell = RUN
     cancel_reason: str = ""

@@ -146,4 +146,19 @@ RUN = (
         ("`nexum list` shows the runs", "`nexum deploy` registers a workflow"),
         exit_code=66,
     ),
+    Entry(
+        "NX-R405",
+        "version of a run is missing from the registry",
+        "A run is pinned to a version whose graph is not in this database.",
+        "Without its graph nothing can be decided about the run; its events are safe.",
+        ("restore the row of the versions table, or run `nexum deploy` from the commit that built it",),
+    ),
+    Entry(
+        "NX-R406",
+        "run is suspended",
+        "The engine raised an error while deciding about the run; the fact that led there is recorded.",
+        "Deciding on would repeat the error.",
+        ("upgrade Nexum and resume the run", "report the error with the run's history"),
+        exit_code=70,
+    ),
 )

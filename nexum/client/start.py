@@ -1,0 +1,126 @@
+"""Start a run: checked, pinned to a version, and inserted in one transaction, the caller's own when there is one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+
+from nexum.broker.doorbell import Doorbell
+from nexum.core.canonical import NotCanonicalError, canonical_bytes, sha256_hex
+from nexum.core.graph.workflow import Graph
+from nexum.core.ids import run_id_from
+from nexum.core.schema.validate import problems
+from nexum.core.values import HERE, INLINE_MAX, Ref
+from nexum.crash import crash
+from nexum.engine.graphs import read_graph
+from nexum.engine.starting import start_row
+from nexum.errors import ConflictError, InputError, NexumError, Problem
+from nexum.store.api import Started, Store, VersionRow
+
+MAX_PAYLOAD = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """What a caller wants started. `input` is a JSON value; `key` makes the start idempotent; `trace` is a traceparent."""
+
+    workflow: str
+    input: object
+    run_key: str = ""
+    subject: str = ""
+    tenant: str = "default"
+    trace: str = ""
+    actor: str = ""
+    priority: int = 0
+
+
+def start(
+    store: Store,
+    request: StartRequest,
+    *,
+    doorbell: Doorbell | None = None,
+    inline_max: int = INLINE_MAX,
+    max_payload: int = MAX_PAYLOAD,
+) -> Started:
+    """Start a run on the workflow's default version, or find the run that its key names.
+
+    Raises `NexumError` NX-D201 (no version), `InputError` NX-R101/R102/R103 (the input does not fit), `ConflictError`
+    NX-R409 (the key exists with another input), `UnavailableError` (the database does not answer).
+    """
+    graph = default_graph(store, request.workflow)
+    data = input_bytes(graph, request.input, max_payload=max_payload)
+    digest = sha256_hex(data)
+    ref = Ref(digest, len(data), HERE)
+    if len(data) > inline_max:
+        ref = Ref(store.put_blob(request.tenant, data), len(data))
+    now = store.now()
+    row = start_row(
+        graph,
+        run_id=run_id_from(now, os.urandom(10)),
+        tenant=request.tenant,
+        run_key=request.run_key,
+        data=data,
+        input_ref=ref,
+        now=now,
+        subject=request.subject,
+        trace=request.trace or new_trace(),
+        actor=request.actor,
+        priority=request.priority,
+    )
+    started = store.start(row)
+    if started.existing and started.input_hash != digest:
+        raise ConflictError(f"run key {request.run_key!r} was used with another input", where=f"run {started.run_id}")
+    crash("start.after_insert", run=started.run_id)
+    if doorbell is not None and not started.existing:
+        for task in row.advance.new_tasks:
+            doorbell.ring(task.queue, task.key)
+    return started
+
+
+def default_graph(store: Store, workflow: str) -> Graph:
+    """The graph that a new run gets. Raises `NexumError` NX-D201 with the nearest name."""
+    row = store.default_version(workflow)
+    if row is None:
+        raise _unknown_workflow(store, workflow)
+    return read_graph(row.graph, row.version)
+
+
+def input_bytes(graph: Graph, value: object, *, max_payload: int = MAX_PAYLOAD) -> bytes:
+    """Check an input against a version's schema and spell it canonically."""
+    try:
+        data = canonical_bytes(value)
+    except NotCanonicalError as error:
+        raise InputError(
+            f"the input of {graph.workflow} cannot be stored: {error}",
+            code="NX-R102",
+            problems=(Problem(error.path, error.why, "a JSON value"),),
+        ) from error
+    if len(data) > max_payload:
+        raise InputError(
+            f"the input of {graph.workflow} has {len(data):,} bytes; at most {max_payload:,} are allowed",
+            code="NX-R103",
+        )
+    found = problems(graph.input, value)
+    if found:
+        listed = "; ".join(f"{p.path}: got {p.got}, wanted {p.wanted}" for p in found[:5])
+        raise InputError(
+            f"the input does not fit {graph.workflow}: {listed}",
+            problems=tuple(Problem(p.path, p.got, p.wanted) for p in found),
+        )
+    return data
+
+
+def new_trace() -> str:
+    """A W3C traceparent of a trace that begins here."""
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"
+
+
+def _unknown_workflow(store: Store, workflow: str) -> NexumError:
+    known = sorted({row.workflow for row in _defaults(store)})
+    hint = f"; registered are {', '.join(known)}" if known else "; nothing is registered in this database yet"
+    return NexumError(f"no version of workflow {workflow!r} is registered{hint}", code="NX-D201")
+
+
+def _defaults(store: Store) -> list[VersionRow]:
+    return [row for row in store.versions() if row.state == "default"]

@@ -1,0 +1,129 @@
+"""A message from outside becomes the fact that it is *now*: total, never an error.
+
+Messages race: a result may come after its cell has ended, a timer may fire after it was disarmed. What no longer fits
+becomes `Ignored(what, why)`. One rule here protects money: an effect whose outcome is unknown is never closed by a plain
+failure. Where another attempt under the same key is not allowed any more, the failure is accepted as `EffectInDoubt`.
+"""
+
+from __future__ import annotations
+
+from nexum.core.graph.nodes import Effect
+from nexum.core.graph.policies import Dedupes
+from nexum.core.run.events import (
+    AttemptFailed,
+    AttemptStopped,
+    Body,
+    CancelRequested,
+    DoubtResolved,
+    EffectInDoubt,
+    Ignored,
+    NodeCompleted,
+    RunResumed,
+    RunSuspended,
+    RunTerminated,
+    TimerFired,
+)
+from nexum.core.run.plan import Plan
+from nexum.core.run.state import CellState, CellStatus, Phase, State
+
+SAFE_SHARE = 0.8  # of the provider's key lifetime: beyond it a repeated key may act again
+
+_REPORTING = frozenset({CellStatus.SCHEDULED, CellStatus.STOPPING})
+
+
+def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
+    """The fact that the message is, in this state, at this recorded time."""
+    if state.phase.is_ended:
+        return _ignored(message, f"the run has ended as {state.phase}")
+    match message:
+        case NodeCompleted():
+            return _accept_completion(state, message)
+        case AttemptFailed():
+            return _accept_failure(plan, state, message, now)
+        case AttemptStopped():
+            return _accept_stop(state, message)
+        case EffectInDoubt():
+            return _accept_doubt(state, message)
+        case DoubtResolved():
+            at = state.cells.get(message.cell)
+            fits = at is not None and at.status is CellStatus.IN_DOUBT
+            return message if fits else _ignored(message, "the effect is not in doubt")
+        case TimerFired():
+            return _accept_timer(state, message, now)
+        case CancelRequested():
+            if state.phase is Phase.CLOSING or state.cancel_reason:
+                return _ignored(message, "already closing")
+            return message
+        case RunResumed():
+            return message if state.suspended else _ignored(message, "the run is not suspended")
+        case RunTerminated() | RunSuspended() | Ignored():
+            return message
+        case _:
+            return _ignored(message, f"{type(message).__name__} does not come from outside")
+
+
+def _accept_completion(state: State, message: NodeCompleted) -> Body:
+    at = state.cells.get(message.cell)
+    if at is None:
+        return _ignored(message, "nothing was scheduled there")
+    if at.status in _REPORTING or at.status is CellStatus.IN_DOUBT:
+        return message
+    if at.status is CellStatus.ATTEMPT_FAILED and at.kind == "effect":
+        return _ignored(message, "waits for a decision")
+    return _ignored(message, f"the cell is {at.status}")
+
+
+def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) -> Body:
+    at = state.cells.get(message.cell)
+    if at is None or at.status not in _REPORTING:
+        return _ignored(message, "no attempt is under way there")
+    if message.attempt != at.attempt:
+        return _ignored(message, f"attempt {message.attempt} is over, {at.attempt} is under way")
+    node = plan.step_of(message.cell.path).node
+    if not isinstance(node, Effect):
+        return message
+    if message.sent != "unknown" and not at.doubtful:
+        return message
+    if _may_repeat(node, at, message, now):
+        return message
+    return EffectInDoubt(message.cell, message.attempt, f"{message.error.code}: {message.error.message}"[:2_000])
+
+
+def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -> bool:
+    return (
+        isinstance(node.doubt, Dedupes)
+        and at.status is CellStatus.SCHEDULED
+        and message.error.retryable
+        and not at.overdue
+        and at.attempt < node.retry.max_attempts
+        and now - at.scheduled_at < node.doubt.ttl * SAFE_SHARE
+    )
+
+
+def _accept_stop(state: State, message: AttemptStopped) -> Body:
+    at = state.cells.get(message.cell)
+    if at is None or at.status is not CellStatus.STOPPING or message.attempt != at.attempt:
+        return _ignored(message, "nothing there is being stopped")
+    if at.doubtful:
+        return EffectInDoubt(message.cell, message.attempt, "an earlier attempt may have acted")
+    return message
+
+
+def _accept_doubt(state: State, message: EffectInDoubt) -> Body:
+    at = state.cells.get(message.cell)
+    if at is None or at.status not in _REPORTING or message.attempt != at.attempt:
+        return _ignored(message, "no attempt is under way there")
+    return message
+
+
+def _accept_timer(state: State, message: TimerFired, now: int) -> Body:
+    due = state.timers.get(message.timer)
+    if due is None:
+        return _ignored(message, "the timer is not armed")
+    if due > now:
+        return _ignored(message, f"the timer is due at {due}, not yet")
+    return message
+
+
+def _ignored(message: Body, why: str) -> Ignored:
+    return Ignored(type(message).__name__, why)

@@ -1,0 +1,134 @@
+"""What follows from what is known: graph + state -> the next group of decisions.
+
+The order is part of the semantics: closing first, then ended attempts and fired timers, then readiness in graph order,
+then the end. The first non-empty group is returned; the caller appends and folds it as a whole and asks again, until the
+answer is empty. After that fixed point nothing follows until the next fact.
+
+`decide` sees no clock but the recorded time of the last fact (`state.now`), and no payload but those that `wanted` named.
+"""
+
+from __future__ import annotations
+
+from nexum.core.graph.nodes import Effect
+from nexum.core.run.attempts import after_failure, after_repair, overdue_error
+from nexum.core.run.events import (
+    Body,
+    Cell,
+    NodeCancelled,
+    NodeFailed,
+    NodeStopping,
+    RunCancelled,
+    RunClosing,
+    RunCompleted,
+    RunFailed,
+)
+from nexum.core.run.fold import parent_of
+from nexum.core.run.plan import Plan
+from nexum.core.run.ready import Values, current, enter, wanted
+from nexum.core.run.state import CellState, CellStatus, Phase, State
+
+__all__ = ["decide", "wanted"]
+
+
+def decide(plan: Plan, state: State, values: Values) -> list[Body]:
+    """The next group of decisions; empty at the fixed point.
+
+    `values` must hold the decoded payload of every reference that `wanted(plan, state)` names, by hash.
+    """
+    if state.suspended or state.phase.is_ended or state.phase is Phase.NEW:
+        return []
+    if state.phase is Phase.CLOSING:
+        return _settle_attempts(plan, state) or _wind_down(plan, state)
+    return _close(plan, state) or _settle_attempts(plan, state) or enter(plan, state, values) or _end(plan, state)
+
+
+def _close(plan: Plan, state: State) -> list[Body]:
+    """Whether the run must begin to close: somebody cancelled it, or a node has failed for good."""
+    if state.cancel_reason:
+        return [RunClosing("cancelled")]
+    for cell in state.fresh:
+        at = state.cells[cell]
+        if at.status is CellStatus.FAILED and parent_of(cell) is None:
+            return [RunClosing("failed", at.error, cell)]
+    return []
+
+
+def _settle_attempts(plan: Plan, state: State) -> list[Body]:
+    """Ended attempts, ended repair rounds, overdue cells."""
+    found: list[Body] = []
+    for cell in _in_order(plan, state):
+        at = state.cells[cell]
+        if at.status is CellStatus.STOPPED:
+            found.append(_stopped(cell, at))
+        elif state.phase is Phase.CLOSING:
+            continue
+        elif at.status is CellStatus.ATTEMPT_FAILED:
+            found.extend(after_failure(plan, state, cell, at))
+            found.extend(_abandon_round(state, cell, at))
+        elif at.status is CellStatus.SCHEDULED and at.overdue:
+            found.append(_overdue(plan, cell))
+        elif parent_of(cell) is not None and at.status.is_terminal:
+            found.extend(after_repair(state, cell, at))
+            if not found and at.status is CellStatus.FAILED:
+                found.extend(_parent_goes_on(plan, state, cell))
+        if found:
+            return found
+    return found
+
+
+def _parent_goes_on(plan: Plan, state: State, cell: Cell) -> list[Body]:
+    parent = parent_of(cell)
+    assert parent is not None
+    above = state.cells[parent]
+    return after_failure(plan, state, parent, above) if above.status is CellStatus.ATTEMPT_FAILED else []
+
+
+def _abandon_round(state: State, cell: Cell, at: CellState) -> list[Body]:
+    """An overdue model cell ends while its repair round is open: the round ends with it."""
+    if not at.overdue or not at.rounds:
+        return []
+    round_cell = Cell(f"{cell.path}/repair.{at.repairs}", cell.visit, cell.item)
+    last = state.cells.get(round_cell)
+    return [NodeCancelled(round_cell, "not needed")] if last is not None and not last.status.is_terminal else []
+
+
+def _overdue(plan: Plan, cell: Cell) -> Body:
+    if isinstance(plan.step_of(cell.path).node, Effect):
+        return NodeStopping(cell, "timeout")
+    return NodeFailed(cell, overdue_error(cell))
+
+
+def _stopped(cell: Cell, at: CellState) -> Body:
+    if at.stopping == "timeout":
+        return NodeFailed(cell, overdue_error(cell))
+    return NodeCancelled(cell, at.stopping or "closing")
+
+
+def _wind_down(plan: Plan, state: State) -> list[Body]:
+    """Stop what is open; when nothing is, the run ends by its first cause."""
+    found: list[Body] = []
+    for cell in sorted(state.open, key=lambda c: (plan.graph.order.get(c.path.partition("/")[0], 0), c)):
+        at = state.cells[cell]
+        if (at.kind == "effect" and at.status is CellStatus.SCHEDULED) or (at.status is CellStatus.IN_DOUBT and not at.stopping):
+            found.append(NodeStopping(cell, "closing"))
+        elif at.status in (CellStatus.SCHEDULED, CellStatus.ATTEMPT_FAILED):
+            found.append(NodeCancelled(cell, "closing"))
+    if found or state.open:
+        return found
+    if state.cause == "cancelled":
+        return [RunCancelled(state.cancel_reason)]
+    assert state.cause_error is not None
+    return [RunFailed(state.cause_error, state.cause_cell)]
+
+
+def _end(plan: Plan, state: State) -> list[Body]:
+    if state.open or state.settled < len(plan.graph.nodes):
+        return []
+    return [RunCompleted(tuple((name, state.cells[current(state, name)].output) for name in plan.graph.result))]
+
+
+def _in_order(plan: Plan, state: State) -> list[Cell]:
+    if len(state.fresh) == 1:
+        return [state.fresh[0]]
+    order = plan.graph.order
+    return sorted(state.fresh, key=lambda cell: (order.get(cell.path.partition("/")[0], 0), cell))

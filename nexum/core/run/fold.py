@@ -1,0 +1,326 @@
+"""Events become state. Needs no graph and no clock: whatever mattered was resolved when the event was decided.
+
+`fold` is total over legal histories; an event that has no row in the transition table raises `IllegalEventError`, which is
+a bug of ours, never bad input (bad input was turned into `Ignored` before it became an event).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from nexum.core.run.events import (
+    CELL_TERMINAL,
+    RUN_TERMINAL,
+    AttemptFailed,
+    Body,
+    CancelRequested,
+    Cell,
+    DoubtResolved,
+    EffectInDoubt,
+    NodeCompleted,
+    NodeScheduled,
+    RetryScheduled,
+    RunClosing,
+    RunStarted,
+    TimerFired,
+)
+from nexum.core.run.state import CellState, CellStatus, State
+from nexum.core.run.transitions import next_cell, next_phase
+from nexum.core.values import HERE, Ref
+
+_DECISIONS = frozenset(
+    {
+        "NodeScheduled",
+        "NodeSkipped",
+        "NodeFailed",
+        "NodeCancelled",
+        "NodeStopping",
+        "RetryScheduled",
+        "RunClosing",
+        "RunCompleted",
+        "RunFailed",
+        "RunCancelled",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A body with its place in the run and its recorded time."""
+
+    seq: int
+    at: int
+    body: Body
+
+
+def is_fact(body: Body) -> bool:
+    """Whether the body came from outside; facts carry a dedupe key, decisions do not."""
+    if isinstance(body, NodeCompleted):
+        return body.by != "repair"
+    return type(body).__name__ not in _DECISIONS
+
+
+def fold_all(state: State, events: Iterable[Event]) -> State:
+    """Fold events in order."""
+    for event in events:
+        state = fold(state, event)
+    return state
+
+
+def fold(state: State, event: Event) -> State:
+    """The state after one more event. Raises `IllegalEventError`."""
+    body = event.body
+    if event.seq != state.seq + 1:
+        raise ValueError(f"event {event.seq} does not follow {state.seq}")
+    fact = is_fact(body)
+    state = replace(state, seq=event.seq, now=event.at if fact else state.now, fresh=() if fact else state.fresh)
+    return _FOLDS[type(body).__name__](state, event)
+
+
+def timer_of(cell: Cell) -> str:
+    """The id of the schedule_to_close timer of a cell."""
+    return f"close|{cell.path}|{cell.visit}|{cell.item}"
+
+
+def cell_of_timer(timer: str) -> Cell:
+    """The cell of a schedule_to_close timer."""
+    _, path, visit, item = timer.split("|")
+    return Cell(path, int(visit), int(item))
+
+
+def parent_of(cell: Cell) -> Cell | None:
+    """The cell that an inner activation (`verdict/repair.1`) belongs to."""
+    path, slash, _ = cell.path.rpartition("/")
+    return cell._replace(path=path) if slash else None
+
+
+def _place(ref: Ref | None, event: Event) -> Ref | None:
+    return ref._replace(seq=event.seq) if ref is not None and ref.seq == HERE else ref
+
+
+def _started(state: State, event: Event) -> State:
+    body: Any = event.body
+    assert isinstance(body, RunStarted)
+    return replace(
+        state,
+        phase=next_phase(state.phase, "RunStarted"),
+        workflow=body.workflow,
+        version=body.version,
+        run_key=body.run_key,
+        input=_place(body.input, event),
+    )
+
+
+def _put(state: State, cell: Cell, cell_state: CellState) -> State:
+    """Store a cell and keep `open`, `settled`, `timers` and `fresh` in step with it."""
+    before = state.cells.get(cell)
+    cells = state.cells.set(cell, cell_state)
+    is_open = not cell_state.status.is_terminal
+    opens = state.open
+    timers = state.timers
+    settled = state.settled
+    if is_open and cell not in opens:
+        opens = opens.set(cell, True)
+    elif not is_open:
+        if cell in opens:
+            opens = opens.delete(cell)
+        timer = timer_of(cell)
+        if timer in timers:
+            timers = timers.delete(timer)
+        if cell_state.status in (CellStatus.COMPLETED, CellStatus.SKIPPED) and "/" not in cell.path:
+            settled += 1
+    fresh = state.fresh
+    if (before is None or before.status is not cell_state.status) and cell not in fresh:
+        fresh = (*fresh, cell)
+    return replace(state, cells=cells, open=opens, timers=timers, settled=settled, fresh=fresh)
+
+
+def _scheduled(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, NodeScheduled)
+    status = next_cell(_status(state, body.cell), "NodeScheduled")
+    made = CellState(
+        status=status,
+        kind=body.kind,
+        attempt=1,
+        scheduled_at=event.at,
+        inputs=body.inputs,
+        input_hash=body.input_hash,
+        key=body.key,
+        business=body.business,
+        not_before=body.not_before,
+        close_by=body.close_by,
+        model=body.model,
+    )
+    state = _put(state, body.cell, made)
+    if body.close_by:
+        state = replace(state, timers=state.timers.set(timer_of(body.cell), body.close_by))
+    parent = parent_of(body.cell)
+    if parent is not None:
+        above = state.cells[parent]
+        above = replace(above, repairs=above.repairs + 1, rounds=above.rounds + 1)
+        state = replace(state, cells=state.cells.set(parent, above))
+    return state
+
+
+def _status(state: State, cell: Cell) -> CellStatus | None:
+    found = state.cells.get(cell)
+    return found.status if found is not None else None
+
+
+def _completed(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, NodeCompleted)
+    return _finish(state, body.cell, "NodeCompleted", output=_place(body.output, event))
+
+
+def _finish(state: State, cell: Cell, event: str, **changes: Any) -> State:
+    before = state.cells.get(cell, CellState(CellStatus.SKIPPED))
+    status = next_cell(_status(state, cell), event)
+    return _put(state, cell, replace(before, status=status, inputs=(), **changes))
+
+
+def _ended(state: State, event: Event) -> State:
+    body: Any = event.body
+    error = getattr(body, "error", None)
+    changes = {"error": replace(error, trace="")} if error is not None else {}
+    return _finish(state, body.cell, type(body).__name__, **changes)
+
+
+def _attempt_failed(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, AttemptFailed)
+    before = state.cells[body.cell]
+    error = replace(body.error, trace="")
+    raw = _place(body.raw, event)
+    after = replace(
+        before,
+        status=next_cell(before.status, "AttemptFailed"),
+        error=error,
+        retry_after=body.retry_after,
+        repairable=body.repairable,
+        raw=raw,
+        doubtful=before.doubtful or body.sent == "unknown",
+    )
+    state = _put(state, body.cell, after)
+    parent = parent_of(body.cell)
+    if parent is not None and body.repairable:  # the next round shows the model its latest answer, not its first
+        above = replace(state.cells[parent], error=error, raw=raw)
+        state = replace(state, cells=state.cells.set(parent, above))
+    return state
+
+
+def _moved(state: State, event: Event) -> State:
+    """Events that only change a cell's status."""
+    body: Any = event.body
+    before = state.cells[body.cell]
+    after = replace(before, status=next_cell(before.status, type(body).__name__))
+    if isinstance(body, EffectInDoubt):
+        after = replace(after, doubtful=True)
+    return _put(state, body.cell, after)
+
+
+def _stopping(state: State, event: Event) -> State:
+    body: Any = event.body
+    before = state.cells[body.cell]
+    return _put(state, body.cell, replace(before, status=next_cell(before.status, "NodeStopping"), stopping=body.why))
+
+
+def _retry(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, RetryScheduled)
+    before = state.cells[body.cell]
+    other_model = bool(body.model) and body.model != before.model
+    after = replace(
+        before,
+        status=next_cell(before.status, "RetryScheduled"),
+        attempt=body.attempt,
+        not_before=body.not_before,
+        retry_after=0,
+        repairable=False,
+        model=body.model or before.model,
+        model_from=body.attempt if other_model else before.model_from,
+        rounds=0 if other_model else before.rounds,
+    )
+    return _put(state, body.cell, after)
+
+
+def _resolved(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, DoubtResolved)
+    if body.outcome == "happened":
+        return _finish(state, body.cell, "NodeCompleted", output=_place(body.output, event), doubtful=False)
+    before = state.cells[body.cell]
+    status = next_cell(before.status, "DoubtResolved")
+    if before.stopping:
+        status = CellStatus.STOPPED
+    error = before.error
+    if body.outcome == "abandon" and error is not None:
+        error = replace(error, retryable=False)
+    return _put(state, body.cell, replace(before, status=status, doubtful=False, error=error))
+
+
+def _timer(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, TimerFired)
+    cell = cell_of_timer(body.timer)
+    state = replace(state, timers=state.timers.delete(body.timer), fresh=(cell,))
+    overdue = replace(state.cells[cell], overdue=True)
+    return replace(state, cells=state.cells.set(cell, overdue))
+
+
+def _closing(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, RunClosing)
+    return replace(
+        state,
+        phase=next_phase(state.phase, "RunClosing"),
+        cause=body.cause,
+        cause_error=body.error,
+        cause_cell=body.cell,
+    )
+
+
+def _run_ended(state: State, event: Event) -> State:
+    return replace(
+        state,
+        phase=next_phase(state.phase, type(event.body).__name__),
+        timers=_NOTHING.timers,
+        open=_NOTHING.open,
+        fresh=(),
+    )
+
+
+def _cancel(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, CancelRequested)
+    return replace(state, cancel_reason=body.reason or "no reason given")
+
+
+_NOTHING = State("")
+
+_FOLDS: dict[str, Callable[[State, Event], State]] = {
+    "RunStarted": _started,
+    "NodeScheduled": _scheduled,
+    "NodeSkipped": _ended,
+    "NodeCompleted": _completed,
+    "NodeFailed": _ended,
+    "NodeCancelled": _ended,
+    "NodeStopping": _stopping,
+    "AttemptFailed": _attempt_failed,
+    "AttemptStopped": _moved,
+    "EffectInDoubt": _moved,
+    "DoubtResolved": _resolved,
+    "RetryScheduled": _retry,
+    "TimerFired": _timer,
+    "CancelRequested": _cancel,
+    "RunSuspended": lambda state, event: replace(state, suspended=True),
+    "RunResumed": lambda state, event: replace(state, suspended=False, fresh=tuple(sorted(state.cells))),
+    "RunClosing": _closing,
+    "Ignored": lambda state, event: state,
+    **dict.fromkeys(RUN_TERMINAL, _run_ended),
+}
+
+assert _FOLDS.keys() >= CELL_TERMINAL

@@ -1,0 +1,82 @@
+"""A state as bytes and back. Disposable: whoever finds one that does not fit folds the events instead."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from immutables import Map
+
+from nexum.core.canonical import canonical_bytes, from_bytes
+from nexum.core.run.codec import CODERS
+from nexum.core.run.events import Cell
+from nexum.core.run.state import CellState, CellStatus, Phase, State
+
+_CELL_FIELDS = tuple((f.name, f.default, *CODERS[str(f.type)]) for f in fields(CellState) if f.name != "status")
+
+
+def freeze(state: State) -> bytes:
+    """The canonical bytes of a state."""
+    spelled: dict[str, Any] = {
+        "run_id": state.run_id,
+        "tenant": state.tenant,
+        "workflow": state.workflow,
+        "version": state.version,
+        "run_key": state.run_key,
+        "phase": str(state.phase),
+        "seq": state.seq,
+        "now": state.now,
+        "input": list(state.input) if state.input is not None else None,
+        "cells": [[*cell, _freeze_cell(at)] for cell, at in sorted(state.cells.items())],
+        "timers": dict(sorted(state.timers.items())),
+        "fresh": [list(cell) for cell in state.fresh],
+        "settled": state.settled,
+        "suspended": state.suspended,
+        "cause": state.cause,
+        "cause_error": CODERS["Error | None"][0](state.cause_error) if state.cause_error is not None else None,
+        "cause_cell": list(state.cause_cell),
+        "cancel_reason": state.cancel_reason,
+    }
+    return canonical_bytes(spelled)
+
+
+def thaw(data: bytes) -> State:
+    """Read a state back. Raises `KeyError`, `TypeError` or `ValueError` when the bytes are no state of this engine."""
+    spelled = from_bytes(data)
+    cells = {Cell(path, visit, item): _thaw_cell(at) for path, visit, item, at in spelled["cells"]}
+    error = spelled["cause_error"]
+    return State(
+        run_id=spelled["run_id"],
+        tenant=spelled["tenant"],
+        workflow=spelled["workflow"],
+        version=spelled["version"],
+        run_key=spelled["run_key"],
+        phase=Phase(spelled["phase"]),
+        seq=spelled["seq"],
+        now=spelled["now"],
+        input=CODERS["Ref"][1](spelled["input"]) if spelled["input"] is not None else None,
+        cells=Map(cells),
+        timers=Map(spelled["timers"]),
+        fresh=tuple(Cell(*cell) for cell in spelled["fresh"]),
+        open=Map({cell: True for cell, at in cells.items() if not at.status.is_terminal}),
+        settled=spelled["settled"],
+        suspended=spelled["suspended"],
+        cause=spelled["cause"],
+        cause_error=CODERS["Error | None"][1](error) if error is not None else None,
+        cause_cell=Cell(*spelled["cause_cell"]),
+        cancel_reason=spelled["cancel_reason"],
+    )
+
+
+def _freeze_cell(at: CellState) -> dict[str, Any]:
+    spelled: dict[str, Any] = {"status": str(at.status)}
+    for name, default, write, _ in _CELL_FIELDS:
+        value = getattr(at, name)
+        if value != default:
+            spelled[name] = write(value)
+    return spelled
+
+
+def _thaw_cell(spelled: dict[str, Any]) -> CellState:
+    values = {name: read(spelled[name]) for name, _, _, read in _CELL_FIELDS if name in spelled}
+    return CellState(status=CellStatus(spelled["status"]), **values)

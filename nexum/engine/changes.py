@@ -1,0 +1,111 @@
+"""Which rows change when a state becomes another: tasks, timers and effects follow from the two states alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from nexum.core.graph.nodes import Effect
+from nexum.core.graph.policies import Dedupes
+from nexum.core.run.codec import cell_of
+from nexum.core.run.events import RUN, Cell
+from nexum.core.run.fold import Event, cell_of_timer, timer_of
+from nexum.core.run.plan import Plan
+from nexum.core.run.rows import has_task, task_of
+from nexum.core.run.state import CellState, State
+from nexum.store.api import Advance, EventRow, NewEffect, NewTask, NewTimer, TaskKey
+
+
+def changes(
+    plan: Plan,
+    before: State,
+    after: State,
+    events: Sequence[Event],
+    rows: tuple[EventRow, ...],
+    *,
+    expected: bytes,
+    also_drop: TaskKey | None = None,
+    claim: bool = False,
+    now: int = 0,
+    applied: tuple[str, ...] = (),
+) -> Advance:
+    """The advance from `before` (at hash `expected`) to `after`.
+
+    `also_drop` is the task that was just executed. With `claim`, the first new task that is due is claimed.
+    """
+    drop: list[TaskKey] = [] if also_drop is None else [also_drop]
+    new: list[NewTask] = []
+    set_timers: list[NewTimer] = []
+    clear_timers: list[str] = []
+    for cell in _touched(events):
+        was, became = before.cells.get(cell), after.cells.get(cell)
+        had = task_key(before.run_id, cell, was) if was is not None and has_task(was) else None
+        has = task_key(after.run_id, cell, became) if became is not None and has_task(became) else None
+        if had is not None and had != has and had != also_drop:
+            drop.append(had)
+        if became is not None and has is not None and had != has:
+            new.append(_new_task(plan, after, cell, became, has))
+        timer = timer_of(cell)
+        if timer in after.timers and timer not in before.timers:
+            set_timers.append(NewTimer(timer, after.timers[timer]))
+        elif timer in before.timers and timer not in after.timers:
+            clear_timers.append(timer)
+    index = next((i for i, task in enumerate(new) if task.not_before <= now), -1) if claim else -1
+    ended = after.phase.is_ended
+    return Advance(
+        run_id=after.run_id,
+        tenant=after.tenant,
+        seq=before.seq,
+        hash=expected,
+        events=rows,
+        status=str(after.phase),
+        drop_tasks=tuple(drop),
+        new_tasks=tuple(new),
+        claim=index,
+        set_timers=tuple(set_timers),
+        clear_timers=tuple(clear_timers),
+        applied=applied,
+        closed=ended,
+        error_code=after.cause_error.code if after.cause_error is not None and ended else "",
+    )
+
+
+def task_key(run_id: str, cell: Cell, at: CellState) -> TaskKey:
+    """The key of a cell's current attempt."""
+    return TaskKey(run_id, cell.path, cell.visit, cell.item, at.attempt)
+
+
+def _new_task(plan: Plan, state: State, cell: Cell, at: CellState, key: TaskKey) -> NewTask:
+    task = task_of(plan, cell, at)
+    node = plan.step_of(cell.path).node
+    effect = None
+    if isinstance(node, Effect):
+        effect = NewEffect(
+            key=at.key,
+            scope=node.tool if at.business else "",
+            business_key=at.business,
+            input_hash=at.input_hash,
+            tool=node.tool,
+            policy=node.doubt.policy,
+            ttl=node.doubt.ttl if isinstance(node.doubt, Dedupes) else 0,
+        )
+    return NewTask(
+        key=key,
+        kind=task.kind,
+        queue=plan.graph.queue,
+        priority=task.priority,
+        not_before=task.not_before,
+        start_by=task.start_by,
+        max_run=task.max_run,
+        effect=effect,
+    )
+
+
+def _touched(events: Iterable[Event]) -> list[Cell]:
+    """The cells that events speak of, each once, in order."""
+    cells: dict[Cell, None] = {}
+    for event in events:
+        timer = getattr(event.body, "timer", "")
+        cell = cell_of_timer(timer) if timer else cell_of(event.body)
+        if cell != RUN:
+            cells[cell] = None
+    return list(cells)

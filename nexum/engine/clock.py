@@ -1,0 +1,22 @@
+"""The database's clock, between two looks at it: the last answer plus monotonic time since."""
+
+from __future__ import annotations
+
+import time
+
+
+class StoreClock:
+    """Tells the store's time without a round trip; `set` it whenever the store says its time (microseconds)."""
+
+    def __init__(self) -> None:
+        self._at = 0
+        self._mark = 0
+
+    def set(self, now: int) -> None:
+        """Remember what the store said just now."""
+        self._at = now
+        self._mark = time.monotonic_ns()
+
+    def now(self) -> int:
+        """The store's time in microseconds; 0 before the first `set`."""
+        return self._at + (time.monotonic_ns() - self._mark) // 1_000 if self._at else 0

@@ -1,0 +1,190 @@
+"""The slow path: take a run's row, read what was missed, fold the mail, decide, write, let go, look again.
+
+Reading comes after locking, in a statement of its own, so that what is read is what the lock protects. Each message is
+advanced to its fixed point before the next one is looked at; where batches begin and end cannot change history. A message
+that cannot be read is buried in `inbox_dead`; when deciding itself fails, the fact is kept and the run is suspended.
+Everyone who held the row looks for mail again after letting go, because an arrival may have found the row busy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nexum.core.run.accept import accept
+from nexum.core.run.advance import Grown, NeedsValuesError, advance
+from nexum.core.run.codec import decode_mail
+from nexum.core.run.events import AttemptStopped, Body, Cell, Error, NodeCompleted, NodeStopping, RunSuspended
+from nexum.core.run.fold import Event, fold
+from nexum.core.run.state import CellStatus, State
+from nexum.crash import crash
+from nexum.engine.changes import changes, task_key
+from nexum.engine.graphs import Graphs
+from nexum.engine.loading import extend, keep_snapshot, load, read_payload
+from nexum.engine.memory import Decoded, Known
+from nexum.engine.reports import dedupe_of
+from nexum.engine.seal import seal
+from nexum.errors import NexumError, UnavailableError
+from nexum.store.api import Drain, Mail, MailRow, Store, TaskKey
+
+MAX_ROUNDS = 20
+BATCH = 200
+
+
+@dataclass(slots=True)
+class Drained:
+    """What a drain did: the run as it stands (None: it does not exist), tasks that became ready, mail taken.
+
+    `busy`: somebody else held the row, and looks for mail after letting go.
+    """
+
+    known: Known | None = None
+    ready: list[tuple[str, TaskKey]] = field(default_factory=list)
+    taken: int = 0
+    busy: bool = False
+
+
+def grow(store: Store, known: Known, message: Body, now: int) -> Grown:
+    """Advance in memory, reading the payloads that conditions ask for."""
+    values = Decoded(known)
+    while True:
+        try:
+            return advance(known.plan, known.state, message, now, values)
+        except NeedsValuesError as need:
+            for ref in need.refs:
+                values.add(ref.hash, read_payload(store, known, ref))
+
+
+def drain(
+    store: Store, graphs: Graphs, run_id: str, *, known: Known | None, wait: bool, clock: Callable[[], int]
+) -> Drained:
+    """Fold a run's mail until there is none, at most `MAX_ROUNDS` times.
+
+    `known` may be stale or None. With `wait` the call blocks for the row (a quarter of a second), else a busy row is left
+    to its holder. Raises `UnavailableError` when the database does not answer.
+    """
+    result = Drained(known)
+    for _ in range(MAX_ROUNDS):
+        if result.known is None:  # a long history is read before the lock; only the rest is read under it
+            result.known = load(store, graphs, run_id)
+            if result.known is None:
+                return result
+        with store.drain(run_id, wait=wait) as held:
+            if held is None:
+                result.busy = True
+                return result
+            known, result.known = result.known, None  # until the commit, nothing of it may be believed
+            batch = _Round(store, held, known, result, clock())
+            more = batch.run()
+            crash("drain.before_commit", run=run_id)
+        crash("drain.after_commit", run=run_id)
+        result.known = known
+        keep_snapshot(store, known)
+        if not more and not store.has_mail(run_id):
+            break
+    return result
+
+
+class _Round:
+    """One transaction's worth of mail of one run."""
+
+    def __init__(self, store: Store, held: Drain, known: Known, result: Drained, now: int) -> None:
+        self._store = store
+        self._held = held
+        self._known = known
+        self._result = result
+        self._now = now
+
+    def run(self) -> bool:
+        """Fold a batch; True when a full batch suggests that there is more."""
+        extend(self._known, self._held.events_after(self._known.state.seq))
+        rows = self._held.inbox(BATCH)
+        seen = set(self._held.known([row.mail.dedupe for row in rows])) if rows else set()
+        for row in rows:
+            if row.mail.dedupe in seen:
+                self._held.take([row.id])
+                continue
+            seen.add(row.mail.dedupe)
+            self._take(row)
+        self._result.taken += len(rows)
+        return len(rows) >= BATCH
+
+    def _take(self, row: MailRow) -> None:
+        if self._known.state.phase.is_ended:
+            self._held.keep_late(row)
+            return
+        try:
+            message = decode_mail(row.mail.type, row.mail.body)
+        except (KeyError, TypeError, ValueError) as error:
+            self._held.bury(row, f"NX-X102 {type(error).__name__}: {error}")
+            return
+        self._append(message, row.mail)
+        self._held.take([row.id])
+
+    def _append(self, message: Body, mail: Mail) -> None:
+        """Advance by one message and write it; tasks that were told to stop before they began are answered at once."""
+        known, before = self._known, self._known.state
+        if mail.payload and isinstance(message, NodeCompleted):
+            known.remember(message.output.hash, mail.payload)
+        try:
+            grown = grow(self._store, known, message, self._now)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever deciding raises, the fact is kept and the run is suspended)
+            grown = _suspended(known, message, error, self._now)
+        rows = seal(
+            before,
+            known.hash,
+            grown.events,
+            dedupe=mail.dedupe,
+            payload=mail.payload,
+            actor=mail.actor,
+            trace=known.trace,
+        )
+        made = changes(
+            known.plan,
+            before,
+            grown.state,
+            grown.events,
+            rows,
+            expected=known.hash,
+            applied=_carried(before, grown.events[0].body),
+        )
+        self._held.apply(made)
+        known.state, known.hash = grown.state, made.new_hash
+        self._result.ready.extend((task.queue, task.key) for task in made.new_tasks if task.not_before <= self._now)
+        for key in self._never_begun(grown):
+            stopped = AttemptStopped(Cell(key.path, key.visit, key.item), key.attempt, claimed=False)
+            self._append(stopped, Mail(key.run_id, dedupe_of(key), "AttemptStopped", b"", actor="engine"))
+
+    def _never_begun(self, grown: Grown) -> list[TaskKey]:
+        """Tasks of cells that were just asked to stop and that nobody had claimed."""
+        state = grown.state
+        stopping = [
+            task_key(state.run_id, event.body.cell, state.cells[event.body.cell])
+            for event in grown.events
+            if isinstance(event.body, NodeStopping) and state.cells[event.body.cell].status is CellStatus.STOPPING
+        ]
+        return sorted(self._held.cancel_ready(stopping)) if stopping else []
+
+
+def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown:
+    """The fact, and the suspension of a run about which deciding failed.
+
+    Raises the error again when the fact itself cannot be folded: then nothing is known that could be written.
+    """
+    code = error.code if isinstance(error, NexumError) else "NX-R406"
+    at = max(now, known.state.now)
+    fact = Event(known.state.seq + 1, at, accept(known.plan, known.state, message, at))
+    state = fold(known.state, fact)
+    cause = Error(code, f"{type(error).__name__}: {error}"[:2_000], type=type(error).__name__)
+    suspension = Event(state.seq + 1, at, RunSuspended(cause))
+    return Grown(fold(state, suspension), (fact, suspension))
+
+
+def _carried(before: State, fact: Body) -> tuple[str, ...]:
+    """The effect whose recorded result this fact carries into the run."""
+    if not isinstance(fact, NodeCompleted) or fact.by != "attempt":
+        return ()
+    key = before.cells[fact.cell].key
+    return (key,) if key else ()

@@ -1,0 +1,339 @@
+"""Begin and finish: what a worker asks of the engine around each attempt.
+
+One engine serves one process; its verbs may be called from any thread and take turns (a step is half a millisecond, and
+the database connection is one). The engine holds the cached states of the runs that this process continues.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
+from nexum.broker.doorbell import Doorbell
+from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, NodeStopping, RunClosing
+from nexum.core.run.fold import parent_of
+from nexum.core.run.state import CellState, CellStatus, State
+from nexum.core.values import INLINE_MAX
+from nexum.crash import crash
+from nexum.engine.changes import changes
+from nexum.engine.clock import StoreClock
+from nexum.engine.draining import drain, grow
+from nexum.engine.graphs import Graphs
+from nexum.engine.loading import extend, keep_snapshot, load, read_payload
+from nexum.engine.memory import Known, Memory
+from nexum.engine.reports import Report, claim_report, dedupe_of, outcome_report, record_of, stop_report
+from nexum.engine.seal import seal
+from nexum.engine.work import Outcome, Repair, Work
+from nexum.errors import InternalError, UnavailableError
+from nexum.store.api import Advance, Claimed, Record, StepAnswer, Store, TaskKey
+
+log = logging.getLogger("nexum.engine")
+
+T = TypeVar("T")
+PATIENCE = 30.0  # seconds for which a result is offered to a database that does not answer
+FIRST_TOKEN = 1
+
+
+class Engine:
+    """Turns claims into work and outcomes into events.
+
+    `session` names the process in the database; `inline_max` is the size in bytes beyond which a payload becomes a blob.
+    """
+
+    def __init__(
+        self, store: Store, *, session: str, doorbell: Doorbell, inline_max: int = INLINE_MAX, actor: str = ""
+    ) -> None:
+        self.store = store
+        self.session = session
+        self.graphs = Graphs(store)
+        self._doorbell = doorbell
+        self._inline_max = inline_max
+        self._actor = actor or session
+        self._memory = Memory()
+        self._clock = StoreClock()
+        self._started: set[tuple[TaskKey, int]] = set()
+        self._lock = threading.RLock()
+
+    # what a worker asks
+
+    def begin(self, claimed: Claimed) -> Work | None:
+        """Load what an attempt needs. None: there is nothing to execute, and what had to be said has been said.
+
+        Raises `UnavailableError` when the database does not answer; the claim is then found again by `adopt`.
+        """
+        with self._lock:
+            self._clock.set(claimed.now)
+            if claimed.effect == "wait":
+                return None
+            known = self._current(claimed)
+            task = claimed.key
+            cell = Cell(task.path, task.visit, task.item)
+            at = known.state.cells.get(cell) if known is not None else None
+            if known is None or at is None or at.attempt != task.attempt or known.state.phase.is_ended:
+                self._discard(claimed)
+                return None
+            report = claim_report(self.store, claimed, tenant=known.state.tenant)
+            if report is None and at.status is CellStatus.STOPPING:
+                report = stop_report(task, claimed.token, tenant=known.state.tenant, key=at.key, claimed=True)
+            if report is not None:
+                return self._settle(known, report, keep=True)
+            if at.status is not CellStatus.SCHEDULED:
+                self._discard(claimed)
+                return None
+            return self._work(known, cell, at, task, claimed.token, claimed.deliveries, claimed.max_run)
+
+    def finish(self, work: Work, outcome: Outcome, *, keep: bool = True) -> Work | None:
+        """Record an outcome and let the run advance; gives the run's next work if it was claimed in the same commit.
+
+        With `keep=False` nothing is claimed. Raises `UnavailableError` only after half a minute of trying to record.
+        """
+        with self._lock:
+            report = self._patiently(
+                lambda: outcome_report(
+                    self.store,
+                    work.task,
+                    work.token,
+                    outcome,
+                    tenant=work.tenant,
+                    key=work.key,
+                    inline_max=self._inline_max,
+                )
+            )
+            known = self._memory.get(work.task.run_id)
+            self._started.discard((work.task, work.token))
+            if known is None:
+                self._record_and_drain(report, work.trace)
+                return None
+            return self._settle(known, report, keep=keep)
+
+    def adopt(self) -> list[Work]:
+        """Take up tasks that this session holds without knowing: claimed by an answer that never arrived."""
+        with self._lock:
+            found = []
+            for claimed in self.store.adopt(self.session):
+                if (claimed.key, claimed.token) not in self._started:
+                    work = self.begin(claimed)
+                    if work is not None:
+                        found.append(work)
+            return found
+
+    def drain(self, run_id: str, *, wait: bool = True) -> None:
+        """Fold a run's mail and announce what became ready."""
+        with self._lock:
+            known = self._memory.get(run_id)
+            self._memory.forget(run_id)
+            done = drain(self.store, self.graphs, run_id, known=known, wait=wait, clock=self._now)
+            if done.known is not None and not done.known.state.phase.is_ended:
+                self._memory.put(done.known)
+            for queue, key in done.ready:
+                self._doorbell.ring(queue, key)
+
+    def release(self, work: Work) -> None:
+        """Give work back that was certainly not begun."""
+        with self._lock:
+            self._started.discard((work.task, work.token))
+            if self.store.release(self.session, work.task, work.token):
+                self._doorbell.ring(work.graph.queue, work.task)
+
+    # the step
+
+    def _settle(self, known: Known, report: Report, *, keep: bool) -> Work | None:
+        """The fast path; whatever goes wrong in it is answered with `record` and the slow path."""
+        state = known.state
+        try:
+            now = self._now()
+            if report.payload:
+                known.remember(_hash_of(report), report.payload)
+            grown = grow(self.store, known, report.message, now)
+            if any(isinstance(event.body, RunClosing | NodeStopping) for event in grown.events):
+                self._record_and_drain(report, known.trace)  # stops race with claims: the row's lock decides
+                return None
+            rows = seal(
+                state,
+                known.hash,
+                grown.events,
+                dedupe=dedupe_of(report.task),
+                payload=report.payload,
+                actor=self._actor,
+                trace=known.trace,
+            )
+            made = changes(
+                known.plan,
+                state,
+                grown.state,
+                grown.events,
+                rows,
+                expected=known.hash,
+                also_drop=report.task,
+                claim=keep,
+                now=grown.state.now,
+            )
+            record = _as_accepted(
+                record_of(report, session=self.session, trace=known.trace, at=now), grown.events[0].body
+            )
+        except UnavailableError:
+            raise
+        except Exception:
+            log.exception("deciding failed; the result is recorded and the run takes the slow path")
+            self._record_and_drain(report, known.trace)
+            return None
+        crash("step.before_commit", run=state.run_id, node=report.task.path)
+        try:
+            answer = self.store.step(record, made)
+        except Exception:
+            log.exception("the step was not answered; the result is recorded and the run takes the slow path")
+            self._record_and_drain(report, known.trace)
+            return None
+        crash("step.after_commit", run=state.run_id, node=report.task.path)
+        return self._after_step(known, made, answer, grown.state)
+
+    def _after_step(self, known: Known, made: Advance, answer: StepAnswer, state: State) -> Work | None:
+        self._clock.set(answer.now)
+        run_id = made.run_id
+        if not answer.recorded:  # a zombie: the evidence is kept, the task is somebody else's
+            self._memory.forget(run_id)
+            return None
+        if not answer.cas:
+            self._memory.forget(run_id)
+            self.drain(run_id)
+            return None
+        known.state, known.hash = state, made.new_hash
+        self._announce(made, answer)
+        if state.phase.is_ended:
+            self._memory.forget(run_id)
+        else:
+            keep_snapshot(self.store, known)
+        claimed = made.new_tasks[made.claim].key if answer.claimed and made.claim >= 0 else None
+        if answer.mail:
+            self.drain(run_id)
+            fresh = self._memory.get(run_id)
+            if claimed is None or fresh is None:
+                return None
+            known = fresh
+        if claimed is None:
+            return None
+        cell = Cell(claimed.path, claimed.visit, claimed.item)
+        at = known.state.cells[cell]
+        if at.status is CellStatus.STOPPING and at.attempt == claimed.attempt:
+            report = stop_report(claimed, FIRST_TOKEN, tenant=known.state.tenant, key=at.key, claimed=True)
+            return self._settle(known, report, keep=True)
+        if at.status is not CellStatus.SCHEDULED or at.attempt != claimed.attempt:
+            return None
+        max_run = made.new_tasks[made.claim].max_run
+        return self._work(known, cell, at, claimed, FIRST_TOKEN, 1, max_run)
+
+    def _record_and_drain(self, report: Report, trace: str) -> None:
+        """Make the result durable whatever else is wrong, then advance by the slow path and take up lost claims."""
+        run_id = report.task.run_id
+        self._memory.forget(run_id)
+        record = record_of(report, session=self.session, trace=trace, at=self._now())
+        answer = self._patiently(lambda: self.store.record(record))
+        if answer.recorded:
+            self._patiently(lambda: self.drain(run_id))
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        """Repeat an idempotent act until the database answers, for at most `PATIENCE` seconds."""
+        until = time.monotonic() + PATIENCE
+        pause = 0.02
+        while True:
+            try:
+                return act()
+            except UnavailableError as error:
+                if time.monotonic() + pause > until:
+                    raise
+                log.warning("the database does not answer, trying again in %.2f s: %s", pause, error.message)
+                time.sleep(pause)
+                pause = min(pause * 2, 1.0)
+
+    # reading
+
+    def _current(self, claimed: Claimed) -> Known | None:
+        """The run exactly where the claim says it stands."""
+        run_id = claimed.key.run_id
+        known = self._memory.get(run_id)
+        if known is not None and known.hash != claimed.last_hash:
+            try:
+                extend(known, self.store.events_after(run_id, known.state.seq))
+            except InternalError:  # what is remembered is not this history any more
+                known = None
+        if known is None:
+            self._memory.forget(run_id)
+            known = load(self.store, self.graphs, run_id)
+            if known is not None:
+                self._memory.put(known)
+        return known
+
+    def _work(
+        self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, deliveries: int, max_run: int
+    ) -> Work:
+        state = known.state
+        node = known.plan.step_of(cell.path).node
+        inputs = tuple((name, None if ref is None else read_payload(self.store, known, ref)) for name, ref in at.inputs)
+        self._started.add((task, token))
+        return Work(
+            task=task,
+            token=token,
+            deliveries=deliveries,
+            graph=known.plan.graph,
+            node=node,
+            cell=cell,
+            attempt=task.attempt,
+            inputs=inputs,
+            input_hash=at.input_hash,
+            key=at.key,
+            model=at.model,
+            max_run=max_run,
+            now=self._now(),
+            scheduled_at=at.scheduled_at,
+            tenant=state.tenant,
+            run_key=state.run_key,
+            trace=known.trace,
+            repair=self._repair(known, cell),
+        )
+
+    def _repair(self, known: Known, cell: Cell) -> Repair | None:
+        parent = parent_of(cell)
+        if parent is None:
+            return None
+        above = known.state.cells[parent]
+        assert above.error is not None
+        raw = read_payload(self.store, known, above.raw) if above.raw is not None else b""
+        return Repair(above.rounds, raw, above.error)
+
+    def _discard(self, claimed: Claimed) -> None:
+        """A task that the events do not know (any more): let the run's own drain put the rows right."""
+        log.warning("task %s is not what its run expects; draining the run", claimed.key)
+        self.store.drop_task(claimed.key, claimed.token)
+        self.drain(claimed.key.run_id)
+
+    def _announce(self, made: Advance, answer: StepAnswer) -> None:
+        for place, task in enumerate(made.new_tasks):
+            if not (answer.claimed and place == made.claim) and task.not_before <= answer.now:
+                self._doorbell.ring(task.queue, task.key)
+
+    def _now(self) -> int:
+        now = self._clock.now()
+        if not now:
+            now = self.store.now()
+            self._clock.set(now)
+        return now
+
+
+def _hash_of(report: Report) -> str:
+    output = getattr(report.message, "output", None) or getattr(report.message, "raw", None)
+    return output.hash if output is not None else ""
+
+
+def _as_accepted(record: Record, fact: Body) -> Record:
+    """The record with what the run makes of the effect: a failure accepted as doubt leaves the effect in doubt."""
+    if record.effect is None:
+        return record
+    if isinstance(fact, EffectInDoubt):
+        return replace(record, effect=replace(record.effect, state="IN_DOUBT"))
+    if isinstance(fact, AttemptFailed) and fact.sent == "unknown":
+        return replace(record, effect=replace(record.effect, state="UNKNOWN"))
+    return record

@@ -1,0 +1,79 @@
+"""From the store into memory: a run's state by snapshot and events, and payloads by reference."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nexum.core.canonical import sha256_hex
+from nexum.core.run.fold import fold
+from nexum.core.run.snapshot import freeze, thaw
+from nexum.core.run.state import State
+from nexum.core.values import BLOB, Ref
+from nexum.engine.graphs import Graphs
+from nexum.engine.memory import Known
+from nexum.engine.seal import ENGINE, unseal
+from nexum.errors import InternalError
+from nexum.store.api import EventRow, Head, Snapshot, Store
+
+SNAPSHOT_EVERY = 100
+
+
+def load(store: Store, graphs: Graphs, run_id: str) -> Known | None:
+    """Fold a run from its newest usable snapshot; None when it does not exist."""
+    head = store.head(run_id)
+    if head is None:
+        return None
+    state, digest, snapshot_seq = _from_snapshot(store, head)
+    known = Known(graphs.plan(head.workflow, head.version), state, digest, head.trace, snapshot_seq)
+    extend(known, store.events_after(run_id, state.seq))
+    return known
+
+
+def extend(known: Known, rows: Sequence[EventRow]) -> None:
+    """Fold rows that follow what is known. Raises `InternalError` NX-S102 when they do not link to it."""
+    state, digest = known.state, known.hash
+    for row in rows:
+        if row.prev_hash != digest:
+            raise InternalError(
+                f"event {row.seq} does not continue the hash chain", code="NX-S102", where=f"run {state.run_id}"
+            )
+        state = fold(state, unseal(row))
+        digest = row.hash
+    known.state, known.hash = state, digest
+
+
+def _from_snapshot(store: Store, head: Head) -> tuple[State, bytes, int]:
+    snapshot = store.snapshot(head.run_id) if head.seq > SNAPSHOT_EVERY else None
+    if snapshot is not None and snapshot.engine == ENGINE and snapshot.seq <= head.seq:
+        try:
+            return thaw(snapshot.state), snapshot.hash, snapshot.seq
+        except (KeyError, TypeError, ValueError):  # written by an engine that thought otherwise: fold everything
+            pass
+    return State(head.run_id, tenant=head.tenant), bytes(32), 0
+
+
+def keep_snapshot(store: Store, known: Known) -> None:
+    """Save a snapshot when enough has happened since the last one.
+
+    The distance grows with the state, so that writing snapshots stays a constant share of the work of a long run.
+    """
+    state = known.state
+    if state.phase.is_ended or state.seq - known.snapshot_seq < max(SNAPSHOT_EVERY, len(state.cells)):
+        return
+    store.save_snapshot(state.run_id, Snapshot(state.seq, known.hash, ENGINE, freeze(state)))
+    known.snapshot_seq = state.seq
+
+
+def read_payload(store: Store, known: Known, ref: Ref) -> bytes:
+    """The bytes of a reference, checked against their hash. Raises `InternalError` NX-S110 when they are gone."""
+    data = known.payloads.get(ref.hash)
+    if data is not None:
+        return data
+    state = known.state
+    found = store.blob(state.tenant, ref.hash) if ref.seq == BLOB else store.payload(state.run_id, ref.seq)
+    if found is None or sha256_hex(found) != ref.hash:
+        raise InternalError(
+            f"the payload {ref.hash[:12]} is missing or damaged", code="NX-S110", where=f"run {state.run_id}"
+        )
+    known.remember(ref.hash, found)
+    return found

@@ -1,0 +1,127 @@
+"""What became of an attempt, as the message that goes into the run and the record that must survive everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nexum.core.canonical import sha256_hex
+from nexum.core.run.codec import encode_mail
+from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, Error, NodeCompleted
+from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
+from nexum.engine.work import Failed, Outcome, Succeeded
+from nexum.store.api import Claimed, EffectOutcome, Mail, Record, Store, TaskKey
+
+TEXT_MAX = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A message about one attempt, its inline payload, and what it says of the effect ("" when there is none)."""
+
+    task: TaskKey
+    token: int
+    message: Body
+    payload: bytes
+    effect: EffectOutcome | None
+
+
+def outcome_report(
+    store: Store,
+    task: TaskKey,
+    token: int,
+    outcome: Outcome,
+    *,
+    tenant: str,
+    key: str,
+    inline_max: int = INLINE_MAX,
+) -> Report:
+    """The report of an outcome. Payloads beyond `inline_max` bytes become blobs, written before the record."""
+    cell = Cell(task.path, task.visit, task.item)
+    match outcome:
+        case Succeeded():
+            ref, inline = keep(store, tenant, outcome.output, inline_max)
+            message: Body = NodeCompleted(
+                cell, ref, attempt=task.attempt, reference=outcome.reference, usage=outcome.usage
+            )
+            effect = None
+            if key:
+                effect = EffectOutcome(
+                    tenant, key, token, "APPLIED", inline, ref.hash, outcome.reference, outcome.raw[:TEXT_MAX]
+                )
+        case Failed():
+            raw, inline = keep(store, tenant, outcome.raw, inline_max) if outcome.raw else (None, b"")
+            message = AttemptFailed(
+                cell,
+                task.attempt,
+                outcome.error,
+                sent=outcome.sent if key else "no",
+                retry_after=outcome.retry_after,
+                repairable=outcome.repairable,
+                raw=raw,
+                usage=outcome.usage,
+            )
+            effect = _failed_effect(tenant, key, token, outcome) if key else None
+    return Report(task, token, message, inline, effect)
+
+
+def _failed_effect(tenant: str, key: str, token: int, outcome: Failed) -> EffectOutcome:
+    state = "FAILED" if outcome.sent == "no" else "UNKNOWN"
+    return EffectOutcome(tenant, key, token, state, raw=outcome.raw[:TEXT_MAX])
+
+
+def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | None:
+    """The report of a claim that needs no handler: a key that is recorded, contradicted, or in doubt."""
+    task = claimed.key
+    cell = Cell(task.path, task.visit, task.item)
+    match claimed.effect:
+        case "reuse":
+            inline = claimed.result
+            ref = Ref(claimed.result_hash, len(inline), HERE)
+            if not inline:
+                found = store.blob(tenant, claimed.result_hash)
+                ref = Ref(claimed.result_hash, len(found or b""), BLOB)
+            message: Body = NodeCompleted(cell, ref, attempt=task.attempt, by="reuse", reference=claimed.reference)
+            return Report(task, claimed.token, message, inline, None)
+        case "conflict":
+            error = Error("NX-E205", f"the business key of {task.path} was used by another run with another input")
+            return Report(task, claimed.token, AttemptFailed(cell, task.attempt, error), b"", None)
+        case "doubt":
+            evidence = "an earlier attempt may have acted, and its key may not be sent again"
+            return Report(task, claimed.token, EffectInDoubt(cell, task.attempt, evidence), b"", None)
+        case _:
+            return None
+
+
+def stop_report(task: TaskKey, token: int, *, tenant: str, key: str, claimed: bool) -> Report:
+    """The report of an attempt that was asked to stop before its handler began."""
+    cell = Cell(task.path, task.visit, task.item)
+    effect = EffectOutcome(tenant, key, token, "FAILED") if key and claimed else None
+    return Report(task, token, AttemptStopped(cell, task.attempt, claimed), b"", effect)
+
+
+def keep(store: Store, tenant: str, data: bytes, inline_max: int = INLINE_MAX) -> tuple[Ref, bytes]:
+    """Where a payload goes: inline when small, else a blob. Gives the reference and the inline bytes."""
+    if len(data) <= inline_max:
+        return Ref(sha256_hex(data), len(data), HERE), data
+    return Ref(store.put_blob(tenant, data), len(data), BLOB), b""
+
+
+def dedupe_of(task: TaskKey) -> str:
+    """The dedupe key of every message about an attempt: one attempt has one end, whoever tells it."""
+    return f"attempt|{task.path}|{task.visit}|{task.item}|{task.attempt}"
+
+
+def record_of(report: Report, *, session: str, trace: str, at: int) -> Record:
+    """The record that makes a report durable."""
+    message = report.message
+    mail = Mail(
+        run_id=report.task.run_id,
+        dedupe=dedupe_of(report.task),
+        type=type(message).__name__,
+        body=encode_mail(message),
+        payload=report.payload,
+        actor=session,
+        trace=trace,
+        at=at,
+    )
+    return Record(report.task, session, report.token, mail, report.effect)

@@ -1,0 +1,143 @@
+"""What nobody else will do: old mail, due timers, late starts, the tasks of dead processes, READY tasks nobody told of.
+
+Any number of sweepers may run. Each action is a compare-and-set or an insert with a dedupe key, so two sweepers that
+see the same thing do it once. Timers are only read here; the run's own drain decides whether they still matter.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from nexum.broker.doorbell import Doorbell
+from nexum.core.run.accept import SAFE_SHARE
+from nexum.core.run.codec import encode_mail
+from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, Error, TimerFired
+from nexum.crash import crash
+from nexum.engine.draining import drain
+from nexum.engine.graphs import Graphs
+from nexum.engine.reports import dedupe_of
+from nexum.errors import NexumError, UnavailableError
+from nexum.store.api import Held, Mail, Store, TaskKey
+
+log = logging.getLogger("nexum.sweep")
+
+SECOND = 1_000_000
+BATCH = 500
+
+
+@dataclass(slots=True)
+class SweepReport:
+    """What one sweep did, by rule."""
+
+    drained: int = 0
+    timers: int = 0
+    late_starts: int = 0
+    requeued: int = 0
+    poisoned: int = 0
+    doubted: int = 0
+    told: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """How many things were done."""
+        return self.drained + self.timers + self.late_starts + self.requeued + self.poisoned + self.doubted + self.told
+
+
+class Sweeper:
+    """Runs the rules once when asked. `told_after` and `mail_after` are microseconds; `poison_after` counts deliveries."""
+
+    def __init__(
+        self,
+        store: Store,
+        doorbell: Doorbell,
+        *,
+        poison_after: int = 5,
+        mail_after: int = SECOND,
+        told_after: int = 2 * SECOND,
+        actor: str = "sweeper",
+    ) -> None:
+        self._store = store
+        self._doorbell = doorbell
+        self._graphs = Graphs(store)
+        self._poison_after = poison_after
+        self._mail_after = mail_after
+        self._told_after = told_after
+        self._actor = actor
+
+    def run_once(self) -> SweepReport:
+        """Apply every rule once. Raises `UnavailableError` when the database does not answer."""
+        report = SweepReport()
+        runs: dict[str, None] = {}
+        self._dead_sessions(report, runs)
+        self._due_timers(report, runs)
+        self._late_starts(report, runs)
+        crash("sweep.after_rule", rule="mail")
+        runs.update(dict.fromkeys(self._store.old_mail(self._mail_after, BATCH)))
+        for run_id in runs:
+            self._drain(run_id, report)
+        for key, queue in self._store.ready_untold(self._told_after, BATCH):
+            self._doorbell.ring(queue, key)
+            report.told += 1
+        return report
+
+    def _dead_sessions(self, report: SweepReport, runs: dict[str, None]) -> None:
+        for held in self._store.held_by_dead(BATCH):
+            key = held.claimed.key
+            if held.policy and not self._may_repeat(held):
+                evidence = f"the process that may have sent it died (delivery {held.claimed.deliveries})"
+                body = EffectInDoubt(_cell(key), key.attempt, evidence)
+                if self._store.doubt(key, held.claimed.token, self._mail(key, body)):
+                    report.doubted += 1
+                    runs[key.run_id] = None
+            elif held.claimed.deliveries >= self._poison_after:
+                message = f"{key.path} killed its worker process {held.claimed.deliveries} times"
+                poison = AttemptFailed(_cell(key), key.attempt, Error("NX-R206", message, type="Poison"))
+                self._store.post(self._mail(key, poison))
+                report.poisoned += 1
+                runs[key.run_id] = None
+            elif self._store.requeue(key, held.claimed.token):
+                report.requeued += 1
+                self._doorbell.ring(held.claimed.queue, key)
+            crash("sweep.after_rule", rule="dead")
+
+    def _may_repeat(self, held: Held) -> bool:
+        """Whether the provider still knows the key, and the task has not killed too many processes."""
+        age = held.claimed.now - held.sent_at
+        return held.policy == "dedupes" and age < held.ttl * SAFE_SHARE and held.claimed.deliveries < self._poison_after
+
+    def _due_timers(self, report: SweepReport, runs: dict[str, None]) -> None:
+        for due in self._store.due_timers(BATCH):
+            body = TimerFired(due.timer)
+            mail = Mail(due.run_id, f"timer|{due.timer}|{due.due}", "TimerFired", encode_mail(body), actor=self._actor)
+            self._store.post(mail)
+            report.timers += 1
+            runs[due.run_id] = None
+
+    def _late_starts(self, report: SweepReport, runs: dict[str, None]) -> None:
+        for key, _queue in self._store.late_starts(BATCH):
+            error = Error("NX-R203", f"{key.path} was not started in time", type="Timeout", retryable=True)
+            if self._store.expire_start(key, self._mail(key, AttemptFailed(_cell(key), key.attempt, error))):
+                report.late_starts += 1
+                runs[key.run_id] = None
+
+    def _drain(self, run_id: str, report: SweepReport) -> None:
+        try:
+            done = drain(self._store, self._graphs, run_id, known=None, wait=False, clock=self._store.now)
+        except UnavailableError:
+            raise
+        except NexumError as error:  # one run that cannot be decided must not stop the others
+            report.failed += 1
+            log.error("run %s cannot be drained: %s", run_id, error)
+            return
+        report.drained += 1
+        for queue, key in done.ready:
+            self._doorbell.ring(queue, key)
+
+    def _mail(self, key: TaskKey, body: Body) -> Mail:
+        return Mail(key.run_id, dedupe_of(key), type(body).__name__, encode_mail(body), actor=self._actor)
+
+
+def _cell(key: TaskKey) -> Cell:
+    return Cell(key.path, key.visit, key.item)
