@@ -134,7 +134,7 @@ class World:
         """What a worker, a timer or a person could say about this cell now."""
         at = self.state.cells[cell]
         timers = [t for t, due in sorted(self.state.timers.items()) if due <= self.now]
-        if timers and self.rng.random() < 0.5:
+        if timers and self.fails and self.rng.random() < 0.5:  # time limits race with results by intent
             return TimerFired(self.rng.choice(timers))
         if at.status is CellStatus.IN_DOUBT:
             outcome = self.rng.choice(["happened", "did_not_happen", "abandon"])

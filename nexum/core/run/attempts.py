@@ -24,6 +24,8 @@ def after_failure(plan: Plan, state: State, cell: Cell, at: CellState) -> list[B
     assert error is not None
     if at.overdue:
         return [NodeFailed(cell, overdue_error(cell))]
+    if error.code == "NX-E201" and error.retryable:  # it is known not to have happened: this costs no attempt
+        return [RetryScheduled(cell, at.attempt + 1, state.now)]
     if isinstance(node, Llm):
         return _model_ladder(state, node, cell, at, error)
     return [_again_or_fail(state, node.retry, cell, at, error, at.attempt)]

@@ -19,6 +19,7 @@ from nexum.core.run.events import (
     Cell,
     DoubtResolved,
     EffectInDoubt,
+    Error,
     NodeCompleted,
     NodeScheduled,
     RetryScheduled,
@@ -218,7 +219,7 @@ def _moved(state: State, event: Event) -> State:
     before = state.cells[body.cell]
     after = replace(before, status=next_cell(before.status, type(body).__name__))
     if isinstance(body, EffectInDoubt):
-        after = replace(after, doubtful=True)
+        after = replace(after, doubtful=True, error=Error("NX-E201", body.evidence, type="InDoubt"))
     return _put(state, body.cell, after)
 
 
@@ -256,9 +257,7 @@ def _resolved(state: State, event: Event) -> State:
     status = next_cell(before.status, "DoubtResolved")
     if before.stopping:
         status = CellStatus.STOPPED
-    error = before.error
-    if body.outcome == "abandon" and error is not None:
-        error = replace(error, retryable=False)
+    error = Error("NX-E201", body.evidence, type="InDoubt", retryable=body.outcome == "did_not_happen")
     return _put(state, body.cell, replace(before, status=status, doubtful=False, error=error))
 
 
