@@ -1,0 +1,132 @@
+"""From a declared workflow to a graph: every check is made, every finding is reported, and only then a graph comes out."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from nexum.compiler.annotations import Unsupported, adapter_of, name_of, schema_of
+from nexum.compiler.binding import Marks, Scope, bind
+from nexum.compiler.checked import Checked, leaves, may_be_skipped, skipped_by_others
+from nexum.compiler.conditions import RUN, RUN_SCHEMA, Names, read
+from nexum.compiler.declared import Declared, Draft
+from nexum.compiler.diagnostics import finding, render_all
+from nexum.compiler.emit import node_of
+from nexum.compiler.fingerprint import why_not
+from nexum.compiler.handlers import BoundHandler
+from nexum.compiler.names import check_names
+from nexum.compiler.options import check_options
+from nexum.compiler.purity import impurities
+from nexum.compiler.sources import handler_span, line_span
+from nexum.core.graph.nodes import INPUT, Schema
+from nexum.core.graph.workflow import Graph
+from nexum.errors import BuildError, Diagnostic
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A graph, the code behind its nodes, the validator of its input, and what the build warns about."""
+
+    graph: Graph
+    handlers: Mapping[str, BoundHandler]
+    input: TypeAdapter[Any]
+    warnings: tuple[Diagnostic, ...]
+
+
+def compile_workflow(draft: Draft, marks: Marks) -> Compiled:
+    """Compile a declared workflow. Raises `BuildError` with every finding when one of them is an error."""
+    compiler = _Compiler(draft, marks)
+    compiler.check()
+    return compiler.emit()
+
+
+class _Compiler:
+    def __init__(self, draft: Draft, marks: Marks) -> None:
+        self._draft = draft
+        self._marks = marks
+        self._problems: list[Diagnostic] = []
+        self._nodes: list[Checked] = []
+        self._absent: set[str] = set()
+        self._schemas: dict[str, Schema] = {RUN: RUN_SCHEMA}
+        self._input: TypeAdapter[Any] | None = None
+
+    def check(self) -> None:
+        """Make every check, node by node in order of declaration."""
+        self._problems.extend(check_names(self._draft))
+        self._check_input()
+        seen: set[str] = set()
+        for place, declared in enumerate(self._draft.nodes):
+            if declared.id in seen:
+                continue  # reported as a duplicate; its first declaration stands
+            seen.add(declared.id)
+            later = frozenset(node.id for node in self._draft.nodes[place + 1 :]) - seen
+            node = self._check_node(declared, later)
+            self._problems.extend(skipped_by_others(node, self._absent))
+            if may_be_skipped(node, self._absent):
+                self._absent.add(node.id)
+            self._schemas[node.id] = node.signature.schema
+            self._nodes.append(node)
+
+    def emit(self) -> Compiled:
+        """The graph, if nothing stands against it."""
+        if any(problem.severity == "error" for problem in self._problems):
+            error = BuildError(self._draft.workflow, tuple(self._problems))
+            error.add_note("\n" + render_all(self._problems))
+            raise error
+        assert self._input is not None
+        graph = Graph(
+            workflow=self._draft.workflow,
+            input=self._schemas[INPUT],
+            nodes=tuple(node_of(node) for node in self._nodes),
+            result=leaves(self._nodes),
+        )
+        handlers = {node.id: _handler(node) for node in self._nodes}
+        return Compiled(graph, handlers, self._input, tuple(self._problems))
+
+    def _check_input(self) -> None:
+        try:
+            self._input = adapter_of(self._draft.input)
+            self._schemas[INPUT] = schema_of(self._input, "validation", prose=True)
+        except Unsupported as error:
+            message = f"the input of `{self._draft.workflow}` is {name_of(self._draft.input)}, which has no JSON Schema"
+            self._problems.append(finding("NX-B108", message, line_span(self._draft.place), why=f"{error}"))
+            self._schemas[INPUT] = {}
+
+    def _check_node(self, declared: Declared, later: frozenset[str]) -> Checked:
+        problems = self._problems
+        problems.extend(check_options(declared))
+        outputs = {node.id: node.signature.output for node in self._nodes}
+        signature = bind(declared, Scope(self._draft.input, outputs, later, self._marks), problems)
+        if declared.kind == "compute":
+            problems.extend(impurities(declared.id, declared.handler))
+        reason = why_not(declared.handler)
+        if reason:
+            message = f"the code of `{declared.id}` cannot be fingerprinted: {reason}"
+            problems.append(finding("NX-B125", message, handler_span(declared)))
+        sure = Checked(declared, signature).needs  # without these the node is skipped before its expressions are read
+        names = Names(self._draft.workflow, dict(self._schemas), frozenset(self._absent - sure), later)
+        own = Names(self._draft.workflow, {declared.id: signature.schema}, frozenset(), later)
+        return Checked(
+            declared,
+            signature,
+            read(declared, "when", declared.when, names, problems),
+            read(declared, "key", declared.key, names, problems),
+            read(declared, "accept", declared.accept, own, problems),
+        )
+
+
+def _handler(node: Checked) -> BoundHandler:
+    signature = node.signature
+    assert signature.adapter is not None
+    return BoundHandler(
+        id=node.id,
+        call=node.declared.handler,
+        params={param.name: param.adapter for param in signature.params},
+        contexts=signature.contexts,
+        output=signature.adapter,
+        is_async=inspect.iscoroutinefunction(inspect.unwrap(node.declared.handler)),
+    )

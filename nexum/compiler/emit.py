@@ -1,0 +1,75 @@
+"""A checked node as a node of the graph."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from nexum.compiler.binding import Bound
+from nexum.compiler.checked import Checked
+from nexum.compiler.fingerprint import fingerprint
+from nexum.compiler.reads import reads
+from nexum.compiler.sources import definition
+from nexum.core.expr.spell import spell
+from nexum.core.expr.syntax import Expr
+from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read
+from nexum.core.graph.workflow import AnyNode
+
+
+def node_of(node: Checked) -> AnyNode:
+    """The graph's node; only for a node without errors."""
+    declared = node.declared
+    shared: dict[str, Any] = {
+        "id": declared.id,
+        "handler": Handler(ref=_ref(node), fingerprint=fingerprint(declared.handler, declared.place.line)),
+        "params": tuple(_param(node, param) for param in node.signature.params),
+        "output": node.signature.schema,
+        "when": _text(node.when),
+        "after": declared.after,
+        "retry": declared.retry,
+        "timeouts": declared.timeouts,
+        "priority": declared.priority,
+    }
+    match declared.kind:
+        case "compute":
+            return Compute(**shared)
+        case "read":
+            return Read(**shared)
+        case "effect":
+            return Effect(
+                **shared,
+                tool=declared.tool,
+                key=_text(node.key),
+                doubt=declared.doubt,
+                reference=declared.reference,
+            )
+        case "llm":
+            return Llm(
+                **shared,
+                models=declared.models,
+                repair=declared.repair,
+                accept=_text(node.accept),
+                settings=dict(declared.settings),
+            )
+    raise AssertionError(f"no node of kind {declared.kind!r} can be declared")
+
+
+def _param(node: Checked, param: Bound) -> Param:
+    found = definition(node.declared.handler)
+    return Param(
+        name=param.name,
+        source=param.source,
+        required=param.required,
+        reads=reads(found.node, param.name, param.kind) if found is not None else None,
+        accepts=param.schema,
+    )
+
+
+def _ref(node: Checked) -> str:
+    function = inspect.unwrap(node.declared.handler)
+    module = getattr(function, "__module__", None) or type(function).__module__
+    return f"{module}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+
+
+def _text(expr: Expr | None) -> str:
+    return spell(expr) if expr is not None else ""

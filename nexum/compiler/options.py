@@ -1,0 +1,50 @@
+"""The options of a node that contradict each other or say too little."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from nexum.compiler.declared import Declared
+from nexum.compiler.diagnostics import finding
+from nexum.compiler.sources import line_span, option_span
+from nexum.core.graph.policies import SECOND
+from nexum.errors import Diagnostic
+
+_PRIORITIES = range(-9, 10)
+_REPAIRS = range(21)
+
+
+def check_options(node: Declared) -> Iterator[Diagnostic]:
+    """Findings about tool, models, priority, repair rounds and time limits of one node."""
+    for code, option, message in node.problems:
+        yield finding(code, message, option_span(node, option))
+    if node.kind == "effect" and not node.tool:
+        yield finding("NX-B117", f"effect `{node.id}` names no tool", line_span(node.place))
+    if node.kind == "llm" and not (node.models and all(node.models)):
+        yield finding("NX-B119", f"llm node `{node.id}` names no model", line_span(node.place))
+    if node.priority not in _PRIORITIES:
+        message = f"`priority={node.priority}` of `{node.id}` is not between -9 and 9"
+        yield finding("NX-B124", message, option_span(node, "priority"))
+    if node.repair not in _REPAIRS:
+        message = f"`repair={node.repair}` of `{node.id}` is not between 0 and 20"
+        yield finding("NX-B124", message, option_span(node, "repair"))
+    for message in _contradictions(node):
+        yield finding("NX-B123", message, option_span(node, "timeouts"))
+
+
+def _contradictions(node: Declared) -> Iterator[str]:
+    limits = node.timeouts
+    whole = limits.schedule_to_close
+    for name in ("schedule_to_start", "start_to_close", "heartbeat"):
+        part = getattr(limits, name)
+        if whole and part > whole:
+            yield f"`{node.id}`: {name} ({_shown(part)}) is longer than schedule_to_close ({_shown(whole)})"
+    if limits.start_to_close and limits.heartbeat > limits.start_to_close:
+        yield (
+            f"`{node.id}`: heartbeat ({_shown(limits.heartbeat)}) is longer than start_to_close "
+            f"({_shown(limits.start_to_close)}), so it can never be missed"
+        )
+
+
+def _shown(micros: int) -> str:
+    return f"{micros / SECOND:g} s"

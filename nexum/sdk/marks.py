@@ -1,0 +1,9 @@
+"""The types of the SDK that mean something in a handler's signature."""
+
+from __future__ import annotations
+
+from nexum.compiler.binding import Marks
+from nexum.sdk.context import Context
+from nexum.sdk.prompt import Prompt
+
+MARKS = Marks(context=Context, prompt=Prompt)

@@ -1,0 +1,136 @@
+"""The options of nodes, and their translation into what the compiler reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict, TypeVar
+
+from pydantic import ValidationError
+
+from nexum.compiler.declared import Declared, Place
+from nexum.core.graph import policies as graph
+from nexum.sdk.handles import Handle
+from nexum.sdk.policies import Dedupes, Retry, Timeouts
+
+Node = Handle[..., Any, Any] | str
+Problem = tuple[str, str, str]  # code, option, message
+
+
+class Author(NamedTuple):
+    """For which workflow, and where, a node was written."""
+
+    workflow: str
+    place: Place
+
+
+_Converted = TypeVar("_Converted")
+
+
+class NodeOptions(TypedDict, total=False):
+    """What a node of any kind takes.
+
+    `when`: a condition, written by references or as text; false skips the node. `after`: nodes that must be settled
+    before, without their data. `retry`, `timeouts`: see `Retry` and `Timeouts`. `priority`: -9 to 9, lower runs first.
+    """
+
+    when: bool | str
+    after: Node | Sequence[Node]
+    retry: Retry
+    timeouts: Timeouts
+    priority: int
+
+
+class EffectOptions(NodeOptions, total=False):
+    """What an effect takes besides.
+
+    `tool`: what it touches, such as `stripe.refund`. `key`: a business key, unique over all runs, by reference or as
+    text; without it the key names run, node and visit. `provider`: `Dedupes(ttl=...)` when the provider honours the key
+    for so long, so that a request with unknown outcome may be sent again; else doubt waits for a person. `reference`:
+    the path of the provider's own reference in the output.
+    """
+
+    tool: str
+    key: str | int
+    provider: Dedupes
+    reference: str
+
+
+class LlmOptions(NodeOptions, total=False):
+    """What a request to a language model takes besides.
+
+    `model` is asked first, then those of `fallback`. An answer that does not fit the output type, or for which `accept`
+    is not true (text over the node's own name, or a function of the output: `lambda out: out.score >= 30`), is shown to
+    the model again at most `repair` times. `settings` go to the provider as they are.
+    """
+
+    model: str
+    fallback: Sequence[str]
+    repair: int
+    accept: str | Callable[[Any], bool]
+    settings: Mapping[str, Any]
+
+
+def declared(kind: str, node_id: str, handler: Callable[..., Any], at: Author, options: Mapping[str, Any]) -> Declared:
+    """A node as the compiler reads it; option values that cannot be become its `problems`."""
+    problems: list[Problem] = []
+    make = {"effect": _effect, "llm": _llm}.get(kind)
+    own = make(options, problems) if make else {}
+    shared = _common(at.workflow, options, problems)
+    return Declared(kind=kind, id=node_id, handler=handler, place=at.place, **shared, **own, problems=tuple(problems))
+
+
+def _effect(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    return {
+        "tool": options.get("tool", ""),
+        "key": options.get("key"),
+        "doubt": _doubt(options.get("provider"), problems),
+        "reference": options.get("reference", ""),
+    }
+
+
+def _llm(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    return {
+        "models": (options.get("model", ""), *options.get("fallback", ())),
+        "repair": options.get("repair", 2),
+        "accept": options.get("accept"),
+        "settings": dict(options.get("settings", {})),
+    }
+
+
+def _common(workflow: str, options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    return {
+        "when": options.get("when"),
+        "after": tuple(_ids(workflow, options.get("after", ()), problems)),
+        "retry": _policy("retry", options.get("retry", Retry()).policy, graph.RetryPolicy(), problems),
+        "timeouts": _policy("timeouts", options.get("timeouts", Timeouts()).policy, graph.TimeoutPolicy(), problems),
+        "priority": options.get("priority", 0),
+    }
+
+
+def _doubt(provider: Dedupes | None, problems: list[Problem]) -> graph.Doubt:
+    """What resolves doubt about an effect: the provider's promise, else a person."""
+    if provider is None:
+        return graph.Hold()
+    unknown: graph.Doubt = graph.Hold()
+    return _policy("provider", provider.policy, unknown, problems)
+
+
+def _policy(option: str, make: Callable[[], _Converted], instead: _Converted, problems: list[Problem]) -> _Converted:
+    """What `make` gives; when a value is out of range that is a problem, and `instead` stands in for it."""
+    try:
+        return make()
+    except ValidationError as error:
+        for line in error.errors():
+            field = ".".join(map(str, line["loc"]))
+            message = f"`{option}=`: {field} is {line['input']!r}; {line['msg'].lower()}"
+            problems.append(("NX-B124", option, message))
+        return instead
+
+
+def _ids(workflow: str, after: Node | Sequence[Node], problems: list[Problem]) -> Iterable[str]:
+    for node in [after] if isinstance(after, Handle | str) else after:
+        if isinstance(node, Handle) and node.workflow != workflow:
+            message = f"`after=` names `{node.id}` of workflow {node.workflow}"
+            problems.append(("NX-B128", "after", message))
+        else:
+            yield node if isinstance(node, str) else node.id

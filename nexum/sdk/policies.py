@@ -1,0 +1,90 @@
+"""Retries, time limits and the promise of a provider, as an author writes them: with `timedelta`s and exception classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from nexum.core.graph import policies as graph
+
+_NEVER = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often, and how patiently, a node is tried.
+
+    `first_wait` follows the first failure and grows by `factor` up to `ceiling`; `jitter` is a share of the wait, added
+    at random so that runs that failed together do not return together. `retry_on` and `never_on` name exceptions, by
+    class or by dotted name: with `retry_on` only those are tried again, those of `never_on` never are. An effect is only
+    ever tried again when it is known that the request was not sent.
+    """
+
+    max_attempts: int = 3
+    backoff: Literal["exponential", "linear", "fixed"] = "exponential"
+    first_wait: timedelta = timedelta(seconds=1)
+    factor: float = 2.0
+    ceiling: timedelta = timedelta(minutes=5)
+    jitter: float = 0.1
+    retry_on: tuple[type[BaseException] | str, ...] = ()
+    never_on: tuple[type[BaseException] | str, ...] = ()
+
+    def policy(self) -> graph.RetryPolicy:
+        """The same in the terms of the graph. Raises `pydantic.ValidationError` for a value out of range."""
+        return graph.RetryPolicy(
+            max_attempts=self.max_attempts,
+            backoff=self.backoff,
+            first_wait=micros(self.first_wait),
+            factor=self.factor,
+            ceiling=micros(self.ceiling),
+            jitter=self.jitter,
+            retry_on=tuple(map(error_name, self.retry_on)),
+            never_on=tuple(map(error_name, self.never_on)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """The four time limits of a node; None means no limit.
+
+    `schedule_to_start`: until a worker takes an attempt. `start_to_close`: one attempt. `schedule_to_close`: all attempts
+    and the waits between them. `heartbeat`: between two calls of `ctx.heartbeat()`.
+    """
+
+    schedule_to_start: timedelta | None = None
+    start_to_close: timedelta | None = timedelta(minutes=10)
+    schedule_to_close: timedelta | None = None
+    heartbeat: timedelta | None = None
+
+    def policy(self) -> graph.TimeoutPolicy:
+        """The same in the terms of the graph. Raises `pydantic.ValidationError` for a negative limit."""
+        return graph.TimeoutPolicy(
+            schedule_to_start=micros(self.schedule_to_start or _NEVER),
+            start_to_close=micros(self.start_to_close or _NEVER),
+            schedule_to_close=micros(self.schedule_to_close or _NEVER),
+            heartbeat=micros(self.heartbeat or _NEVER),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Dedupes:
+    """The provider honours idempotency keys for `ttl`: in that time the same request may safely be sent again."""
+
+    ttl: timedelta
+
+    def policy(self) -> graph.Dedupes:
+        """The same in the terms of the graph. Raises `pydantic.ValidationError` unless `ttl` is positive."""
+        return graph.Dedupes(ttl=micros(self.ttl))
+
+
+def micros(length: timedelta) -> int:
+    """A length of time in whole microseconds."""
+    return length // timedelta(microseconds=1)
+
+
+def error_name(error: type[BaseException] | str) -> str:
+    """An exception class by its dotted name, as it stands in the graph; builtins without their module."""
+    if isinstance(error, str):
+        return error
+    return error.__qualname__ if error.__module__ == "builtins" else f"{error.__module__}.{error.__qualname__}"
