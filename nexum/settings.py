@@ -145,8 +145,8 @@ def load_settings(
 ) -> Settings:
     """Gather the settings; a value of None on the command line, and an empty variable, count as not given.
 
-    Raises `ConfigurationError`: NX-F101 for an unknown key, NX-F102 for a value that does not fit, NX-F103 for a
-    pyproject.toml that cannot be read.
+    Raises `ConfigurationError`: NX-F100 for two values that contradict each other, NX-F101 for an unknown key, NX-F102 for
+    a value that does not fit, NX-F103 for a pyproject.toml that cannot be read.
     """
     places = (
         ("[tool.nexum]", _from_toml(pyproject)),
@@ -160,9 +160,26 @@ def load_settings(
         values |= found
         sources |= dict.fromkeys(found, place)
     try:
-        return Settings.model_validate({**values, "sources": sources})
+        settings = Settings.model_validate({**values, "sources": sources})
     except ValidationError as error:
         raise _misfit(error, sources) from error
+    _agree(settings)
+    return settings
+
+
+def _agree(settings: Settings) -> None:
+    """Raise when two settings, each fine alone, contradict each other."""
+    if settings.sweep_seconds >= settings.lease_seconds:
+        raise ConfigurationError(
+            f"sweep_seconds is {settings.sweep_seconds:g} and lease_seconds is {settings.lease_seconds:g}: "
+            "nobody would look for lost work while its lease runs out",
+            fixes=("make sweep_seconds shorter than lease_seconds",),
+        )
+    if settings.inline_max > settings.max_payload:
+        raise ConfigurationError(
+            f"inline_max is {settings.inline_max} and max_payload is {settings.max_payload}: no payload would be a blob",
+            fixes=("make inline_max smaller than max_payload",),
+        )
 
 
 def find_pyproject(start: Path) -> Path | None:
