@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, assert_never
 
 from nexum.core.expr.arithmetic import ORDERINGS, arithmetic, fitting, negative, order
-from nexum.core.expr.equality import same
 from nexum.core.expr.outcome import ABSENT, UNKNOWN, EvalError, Missing, kind_of
 from nexum.core.expr.syntax import (
     ARITHMETIC,
@@ -29,6 +28,7 @@ from nexum.core.expr.syntax import (
     path_of,
     refs,
 )
+from nexum.core.schema.equality import same
 
 Roots = Mapping[str, object]
 Evaluate = Callable[[Roots], Any]

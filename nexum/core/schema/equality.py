@@ -1,4 +1,4 @@
-"""Equality of JSON values as conditions see it: numbers by value, booleans are no numbers, no recursion."""
+"""Equality of JSON values as JSON Schema and conditions see it: numbers by value, booleans are no numbers, no recursion."""
 
 from __future__ import annotations
 
