@@ -175,11 +175,6 @@ def _agree(settings: Settings) -> None:
             "nobody would look for lost work while its lease runs out",
             fixes=("make sweep_seconds shorter than lease_seconds",),
         )
-    if settings.inline_max > settings.max_payload:
-        raise ConfigurationError(
-            f"inline_max is {settings.inline_max} and max_payload is {settings.max_payload}: no payload would be a blob",
-            fixes=("make inline_max smaller than max_payload",),
-        )
 
 
 def find_pyproject(start: Path) -> Path | None:

@@ -137,15 +137,10 @@ def test_a_value_that_does_not_fit_is_shown_with_its_place(places: Mapping[str, 
     assert [word for word in words if word not in message] == []
 
 
-@pytest.mark.parametrize(
-    ("cli", "words"),
-    [
-        ({"sweep_seconds": 20}, "sweep_seconds is 20 and lease_seconds is 15"),
-        ({"inline_max": 8192, "max_payload": 4096}, "inline_max is 8192 and max_payload is 4096"),
-    ],
-)
-def test_settings_that_contradict_each_other_are_refused(cli: Mapping[str, object], words: str) -> None:
-    assert words in refused("NX-F100", cli=cli)
+def test_settings_that_contradict_each_other_are_refused() -> None:
+    message = refused("NX-F100", cli={"sweep_seconds": 20})
+
+    assert "sweep_seconds is 20 and lease_seconds is 15" in message
 
 
 def test_a_message_never_repeats_what_may_be_a_secret() -> None:
