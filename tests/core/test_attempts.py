@@ -123,7 +123,7 @@ def test_a_business_key_is_the_same_in_every_run() -> None:
     keys = set()
     for run_id in ("run-1", "run-2"):
         world = run(compute("a"), node)
-        object.__setattr__(world.state, "run_id", run_id)
+        world.state = world.state._replace(run_id=run_id)
         world.send(NodeCompleted(A, world.keep("order-7"), 1))
         keys.add(world.state.cells[Cell("b")].key)
 

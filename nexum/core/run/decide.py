@@ -109,7 +109,9 @@ def _wind_down(plan: Plan, state: State) -> list[Body]:
     found: list[Body] = []
     for cell in sorted(state.open, key=lambda c: (plan.graph.order.get(c.path.partition("/")[0], 0), c)):
         at = state.cells[cell]
-        if (at.kind == "effect" and at.status is CellStatus.SCHEDULED) or (at.status is CellStatus.IN_DOUBT and not at.stopping):
+        if (at.kind == "effect" and at.status is CellStatus.SCHEDULED) or (
+            at.status is CellStatus.IN_DOUBT and not at.stopping
+        ):
             found.append(NodeStopping(cell, "closing"))
         elif at.status in (CellStatus.SCHEDULED, CellStatus.ATTEMPT_FAILED):
             found.append(NodeCancelled(cell, "closing"))

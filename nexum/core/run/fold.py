@@ -76,7 +76,7 @@ def fold(state: State, event: Event) -> State:
     if event.seq != state.seq + 1:
         raise ValueError(f"event {event.seq} does not follow {state.seq}")
     fact = is_fact(body)
-    state = replace(state, seq=event.seq, now=event.at if fact else state.now, fresh=() if fact else state.fresh)
+    state = state._replace(seq=event.seq, now=event.at if fact else state.now, fresh=() if fact else state.fresh)
     return _FOLDS[type(body).__name__](state, event)
 
 
@@ -104,8 +104,7 @@ def _place(ref: Ref | None, event: Event) -> Ref | None:
 def _started(state: State, event: Event) -> State:
     body: Any = event.body
     assert isinstance(body, RunStarted)
-    return replace(
-        state,
+    return state._replace(
         phase=next_phase(state.phase, "RunStarted"),
         workflow=body.workflow,
         version=body.version,
@@ -135,7 +134,7 @@ def _put(state: State, cell: Cell, cell_state: CellState) -> State:
     fresh = state.fresh
     if (before is None or before.status is not cell_state.status) and cell not in fresh:
         fresh = (*fresh, cell)
-    return replace(state, cells=cells, open=opens, timers=timers, settled=settled, fresh=fresh)
+    return state._replace(cells=cells, open=opens, timers=timers, settled=settled, fresh=fresh)
 
 
 def _scheduled(state: State, event: Event) -> State:
@@ -157,12 +156,12 @@ def _scheduled(state: State, event: Event) -> State:
     )
     state = _put(state, body.cell, made)
     if body.close_by:
-        state = replace(state, timers=state.timers.set(timer_of(body.cell), body.close_by))
+        state = state._replace(timers=state.timers.set(timer_of(body.cell), body.close_by))
     parent = parent_of(body.cell)
     if parent is not None:
         above = state.cells[parent]
-        above = replace(above, repairs=above.repairs + 1, rounds=above.rounds + 1)
-        state = replace(state, cells=state.cells.set(parent, above))
+        above = above._replace(repairs=above.repairs + 1, rounds=above.rounds + 1)
+        state = state._replace(cells=state.cells.set(parent, above))
     return state
 
 
@@ -180,7 +179,7 @@ def _completed(state: State, event: Event) -> State:
 def _finish(state: State, cell: Cell, event: str, **changes: Any) -> State:
     before = state.cells.get(cell, CellState(CellStatus.SKIPPED))
     status = next_cell(_status(state, cell), event)
-    return _put(state, cell, replace(before, status=status, inputs=(), **changes))
+    return _put(state, cell, before._replace(status=status, inputs=(), **changes))
 
 
 def _ended(state: State, event: Event) -> State:
@@ -196,8 +195,7 @@ def _attempt_failed(state: State, event: Event) -> State:
     before = state.cells[body.cell]
     error = replace(body.error, trace="")
     raw = _place(body.raw, event)
-    after = replace(
-        before,
+    after = before._replace(
         status=next_cell(before.status, "AttemptFailed"),
         error=error,
         retry_after=body.retry_after,
@@ -208,8 +206,8 @@ def _attempt_failed(state: State, event: Event) -> State:
     state = _put(state, body.cell, after)
     parent = parent_of(body.cell)
     if parent is not None and body.repairable:  # the next round shows the model its latest answer, not its first
-        above = replace(state.cells[parent], error=error, raw=raw)
-        state = replace(state, cells=state.cells.set(parent, above))
+        above = state.cells[parent]._replace(error=error, raw=raw)
+        state = state._replace(cells=state.cells.set(parent, above))
     return state
 
 
@@ -217,16 +215,16 @@ def _moved(state: State, event: Event) -> State:
     """Events that only change a cell's status."""
     body: Any = event.body
     before = state.cells[body.cell]
-    after = replace(before, status=next_cell(before.status, type(body).__name__))
+    after = before._replace(status=next_cell(before.status, type(body).__name__))
     if isinstance(body, EffectInDoubt):
-        after = replace(after, doubtful=True, error=Error("NX-E201", body.evidence, type="InDoubt"))
+        after = after._replace(doubtful=True, error=Error("NX-E201", body.evidence, type="InDoubt"))
     return _put(state, body.cell, after)
 
 
 def _stopping(state: State, event: Event) -> State:
     body: Any = event.body
     before = state.cells[body.cell]
-    return _put(state, body.cell, replace(before, status=next_cell(before.status, "NodeStopping"), stopping=body.why))
+    return _put(state, body.cell, before._replace(status=next_cell(before.status, "NodeStopping"), stopping=body.why))
 
 
 def _retry(state: State, event: Event) -> State:
@@ -234,8 +232,7 @@ def _retry(state: State, event: Event) -> State:
     assert isinstance(body, RetryScheduled)
     before = state.cells[body.cell]
     other_model = bool(body.model) and body.model != before.model
-    after = replace(
-        before,
+    after = before._replace(
         status=next_cell(before.status, "RetryScheduled"),
         attempt=body.attempt,
         not_before=body.not_before,
@@ -258,23 +255,22 @@ def _resolved(state: State, event: Event) -> State:
     if before.stopping:
         status = CellStatus.STOPPED
     error = Error("NX-E201", body.evidence, type="InDoubt", retryable=body.outcome == "did_not_happen")
-    return _put(state, body.cell, replace(before, status=status, doubtful=False, error=error))
+    return _put(state, body.cell, before._replace(status=status, doubtful=False, error=error))
 
 
 def _timer(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, TimerFired)
     cell = cell_of_timer(body.timer)
-    state = replace(state, timers=state.timers.delete(body.timer), fresh=(cell,))
-    overdue = replace(state.cells[cell], overdue=True)
-    return replace(state, cells=state.cells.set(cell, overdue))
+    state = state._replace(timers=state.timers.delete(body.timer), fresh=(cell,))
+    overdue = state.cells[cell]._replace(overdue=True)
+    return state._replace(cells=state.cells.set(cell, overdue))
 
 
 def _closing(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, RunClosing)
-    return replace(
-        state,
+    return state._replace(
         phase=next_phase(state.phase, "RunClosing"),
         cause=body.cause,
         cause_error=body.error,
@@ -283,8 +279,7 @@ def _closing(state: State, event: Event) -> State:
 
 
 def _run_ended(state: State, event: Event) -> State:
-    return replace(
-        state,
+    return state._replace(
         phase=next_phase(state.phase, type(event.body).__name__),
         timers=_NOTHING.timers,
         open=_NOTHING.open,
@@ -295,7 +290,7 @@ def _run_ended(state: State, event: Event) -> State:
 def _cancel(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, CancelRequested)
-    return replace(state, cancel_reason=body.reason or "no reason given")
+    return state._replace(cancel_reason=body.reason or "no reason given")
 
 
 _NOTHING = State("")
@@ -315,8 +310,8 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "RetryScheduled": _retry,
     "TimerFired": _timer,
     "CancelRequested": _cancel,
-    "RunSuspended": lambda state, event: replace(state, suspended=True),
-    "RunResumed": lambda state, event: replace(state, suspended=False, fresh=tuple(sorted(state.cells))),
+    "RunSuspended": lambda state, event: state._replace(suspended=True),
+    "RunResumed": lambda state, event: state._replace(suspended=False, fresh=tuple(sorted(state.cells))),
     "RunClosing": _closing,
     "Ignored": lambda state, event: state,
     **dict.fromkeys(RUN_TERMINAL, _run_ended),

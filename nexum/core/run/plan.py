@@ -36,12 +36,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A graph, its steps by node id, and the readers of each node in graph order."""
+    """A graph, its steps by node id, and the readers of each node in graph order.
+
+    `looks` tells whether any condition or key reads a payload at all.
+    """
 
     graph: Graph
     steps: Mapping[str, Step]
     readers: Mapping[str, tuple[str, ...]]
     sources: tuple[str, ...]
+    looks: bool
 
     def step_of(self, path: str) -> Step:
         """The step that a path belongs to; `verdict/repair.1` belongs to `verdict`."""
@@ -59,6 +63,7 @@ def _build(graph: Graph) -> Plan:
         steps=steps,
         readers={name: tuple(ids) for name, ids in readers.items()},
         sources=tuple(node.id for node in graph.nodes if not steps[node.id].deps),
+        looks=any(step.roots for step in steps.values()),
     )
 
 

@@ -16,7 +16,7 @@ from nexum.core.graph.nodes import INPUT, Effect, Llm
 from nexum.core.ids import business_effect_key, effect_key
 from nexum.core.run.events import Body, Cell, Error, NodeFailed, NodeScheduled, NodeSkipped
 from nexum.core.run.plan import RUN_ROOT, Plan, Step
-from nexum.core.run.state import CellStatus, State
+from nexum.core.run.state import CellStatus, Phase, State
 from nexum.core.values import Ref
 
 Values = Mapping[str, object]  # decoded payloads by content hash
@@ -48,7 +48,7 @@ def candidates(plan: Plan, state: State) -> Iterator[Step]:
 
 def wanted(plan: Plan, state: State) -> tuple[Ref, ...]:
     """The payloads that `decide` will have to look into."""
-    if state.suspended or state.phase != "RUNNING":
+    if not plan.looks or state.suspended or state.phase is not Phase.RUNNING:
         return ()
     found: dict[str, Ref] = {}
     for step in candidates(plan, state):

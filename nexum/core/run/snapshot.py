@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 from immutables import Map
@@ -12,7 +11,10 @@ from nexum.core.run.codec import CODERS
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, Phase, State
 
-_CELL_FIELDS = tuple((f.name, f.default, *CODERS[str(f.type)]) for f in fields(CellState) if f.name != "status")
+_CELL_FIELDS = tuple(
+    (name, default, *CODERS[CellState.__annotations__[name].__forward_arg__])
+    for name, default in CellState._field_defaults.items()
+)
 
 
 def freeze(state: State) -> bytes:
