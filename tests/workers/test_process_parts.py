@@ -1,0 +1,128 @@
+"""The small parts of a worker process: slots, turns, deadlines, the board, the proof of a death."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from nexum_workers.board import Board, Phase
+from nexum_workers.forking import GATE, Lifeline
+from nexum_workers.slots import Slots, Turn
+from nexum_workers.tending import death_of
+from nexum_workers.watchdog import Watchdog
+from waiting import until
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_slots_are_bounded_and_given_back_by_any_thread() -> None:
+    slots = Slots(2)
+    assert slots.take(0)
+    assert slots.take(0)
+    assert not slots.take(0)
+    threading.Thread(target=slots.give_back).start()
+    assert slots.take(5)
+    assert not slots.wait_until_idle(0.01)
+    assert slots.wait_until_idle(0.01, leaving=2)
+    slots.give_back()
+    slots.give_back()
+    slots.wait_for_room()
+    assert slots.wait_until_idle(0)
+
+
+def test_a_turn_ends_after_32_steps() -> None:
+    turn = Turn()
+    assert [turn.step() for _ in range(64)].count(True) >= 2
+    assert turn.step() is False
+
+
+def test_the_watchdog_bites_what_is_not_released_in_time() -> None:
+    bitten: list[str] = []
+    clock = FakeClock()
+    dog: Watchdog[str] = Watchdog(bitten.append, clock)
+    slow, quick = dog.watch("slow", 10), dog.watch("quick", 10)
+    assert dog.release(quick)
+    with dog.limit("short", 5):
+        clock.now += 4
+    clock.now += 7
+    until(lambda: bitten == ["slow"])
+    assert not dog.release(slow)
+
+
+def test_the_phase_only_goes_forward_and_is_seen_by_a_child() -> None:
+    board = Board()
+    assert board.phase is Phase.RUN
+    pid = os.fork()
+    if pid == 0:
+        board.report_birth("session-1")
+        board.raise_to(Phase.DRAIN)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert board.phase is Phase.DRAIN
+    board.raise_to(Phase.RUN)
+    assert board.phase is Phase.DRAIN
+    assert board.births() == [(pid, "session-1")]
+    assert board.births() == []
+
+
+@pytest.mark.parametrize(("how", "said"), [("exit", "exit with 7"), ("kill", "die of SIGKILL")])
+def test_a_death_is_proven_without_reaping_the_child(how: str, said: str) -> None:
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.read(read, 1)
+        if how == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        os._exit(7)
+    assert death_of(pid) == ""
+    os.write(write, b"x")
+    assert said in until(lambda: death_of(pid))
+    assert os.waitpid(pid, 0)[0] == pid
+    assert "has reaped" in death_of(pid)
+    os.close(read)
+    os.close(write)
+
+
+def test_a_fork_waits_until_nobody_talks_to_the_database() -> None:
+    talking, forked = threading.Event(), threading.Event()
+
+    def talk() -> None:
+        with GATE:
+            talking.set()
+            assert not forked.wait(0.2)
+
+    thread = threading.Thread(target=talk)
+    thread.start()
+    talking.wait(5)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(0 if GATE.acquire(blocking=False) else 1)
+    forked.set()
+    thread.join()
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_child_notices_that_its_parent_is_gone() -> None:
+    read, write = os.pipe()
+    parent = os.fork()
+    if parent == 0:
+        line = Lifeline()
+        child = os.fork()
+        if child == 0:
+            line.hold_on(lambda: os._exit(0 if os.write(write, b"orphan") else 1))
+            threading.Event().wait(20)
+            os._exit(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(parent, 0)
+    assert os.read(read, 16) == b"orphan"
+    os.close(read)
+    os.close(write)

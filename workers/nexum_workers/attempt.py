@@ -1,0 +1,250 @@
+"""One attempt in five verbs: bind the inputs, call the handler, validate its output, spell it, name the outcome.
+
+Nothing here raises: a handler that exits, recurses for ever or returns a foreign object has an outcome like any other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Callable, Coroutine, Iterable
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import PydanticSerializationError
+
+from nexum.compiler.handlers import BoundHandler
+from nexum.core.canonical import Json, NotCanonicalError, from_bytes
+from nexum.core.graph.nodes import Compute, Effect, Llm
+from nexum.crash import crash
+from nexum.engine.work import Failed, Outcome, Succeeded, Work
+from nexum.errors import HandlerError, InternalError, NexumError
+from nexum.sdk.compiled import CompiledWorkflow
+from nexum.sdk.context import Context
+from nexum_workers.asking import ask
+from nexum_workers.guard import pure
+from nexum_workers.models.door import Door
+from nexum_workers.outcome import failure, overtime, unrecordable
+
+logger = logging.getLogger("nexum.worker")
+
+GRACE_SECONDS = 2.0  # for a cancelled handler to clean up
+
+Returned = tuple[Any, BaseException | None]  # what the handler returned, or what it raised
+
+
+class Attempts:
+    """Executes attempts of the versions it is given. `around` wraps each call of a `def` handler."""
+
+    def __init__(
+        self,
+        served: Iterable[CompiledWorkflow[Any]],
+        *,
+        door: Door,
+        max_payload: int,
+        around: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> None:
+        self._served = {workflow.version: workflow.handlers for workflow in served}
+        self._door = door
+        self._max_payload = max_payload
+        self._around = around
+
+    def is_async(self, work: Work) -> bool:
+        """Whether the attempt runs on the loop: `async def` handlers and language models."""
+        handlers = self._served.get(work.graph.version, {})
+        handler = handlers.get(work.node.id)
+        return isinstance(work.node, Llm) or (handler is not None and handler.is_async)
+
+    def execute(self, work: Work) -> Outcome:
+        """Execute a `def` handler in this thread; the caller watches its time."""
+        bound = self._bind(work)
+        if isinstance(bound, Failed):
+            return bound
+        handler, context, arguments = bound
+        _announce(work)
+        with self._around():
+            value, error = _called(work, handler, arguments)
+        return self._named(work, handler, context, value, error)
+
+    async def execute_async(self, work: Work) -> Outcome:
+        """Execute an `async` handler, or ask a language model; both are cancelled when start_to_close has passed."""
+        bound = self._bind(work)
+        if isinstance(bound, Failed):
+            return bound
+        handler, context, arguments = bound
+        _announce(work)
+        if isinstance(work.node, Llm):
+            return await self._ask(work, handler, arguments)
+        value, error = await _in_time(_awaited(work, handler, arguments), work)
+        return self._named(work, handler, context, value, error)
+
+    def close(self) -> None:
+        """Nothing is held here: the models' clients end with the loop."""
+
+    # the verbs
+
+    def _bind(self, work: Work) -> tuple[BoundHandler, Context, dict[str, Any]] | Failed:
+        """The handler, its context and its arguments."""
+        try:
+            handler = self._served[work.graph.version][work.node.id]
+        except KeyError:
+            unknown = InternalError(f"this worker has no handler for {work.node.id} of {work.graph.queue}")
+            return failure(unknown, work.node, began=False)
+        context = Context.of(work)
+        try:
+            return handler, context, handler.arguments(work.inputs, context)
+        except Exception as error:  # noqa: BLE001 (validators of the author's own types may raise anything)
+            return failure(error, work.node, began=False)
+
+    async def _ask(self, work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Outcome:
+        if handler.is_async:
+            prompt, error = await _in_time(_awaited(work, handler, arguments), work)
+        else:
+            prompt, error = await asyncio.to_thread(self._prompt, work, handler, arguments)
+        if error is not None:
+            return _ended(error, work)
+        outcome, error = await _in_time(_settled(ask(work, prompt, door=self._door, handler=handler)), work)
+        return _ended(error, work) if error is not None else self._within_limits(work, outcome)
+
+    def _prompt(self, work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Returned:
+        with self._around():
+            return _called(work, handler, arguments)
+
+    def _named(
+        self, work: Work, handler: BoundHandler, context: Context, value: object, error: BaseException | None
+    ) -> Outcome:
+        """Validate, spell, and name the outcome."""
+        if isinstance(work.node, Effect) and error is None:
+            crash("effect.after_response", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+        if error is not None:
+            return _ended(error, work)
+        try:
+            output = _spelled(handler, value)
+        except NexumError as misfit:
+            return unrecordable(misfit, work.node, value)
+        if len(output) > self._max_payload:
+            return unrecordable(self._too_large(len(output), work), work.node, value)
+        return Succeeded(output, reference=_reference(work, context, output))
+
+    def _within_limits(self, work: Work, outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Succeeded) and len(outcome.output) > self._max_payload:
+            return unrecordable(self._too_large(len(outcome.output), work), work.node, b"")
+        return outcome
+
+    def _too_large(self, size: int, work: Work) -> HandlerError:
+        return HandlerError(
+            f"{work.node.id} returned {size:,} bytes, more than the {self._max_payload:,} allowed", code="NX-R103"
+        )
+
+
+class _OvertimeError(Exception):
+    """The handler was cancelled because its time was over."""
+
+
+def _announce(work: Work) -> None:
+    """The last places before user code where a test may kill the process."""
+    crash("handler.before_call", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+    if isinstance(work.node, Effect):
+        crash("effect.before_send", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+
+
+def _called(work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Returned:
+    try:
+        with pure(work.node.id) if isinstance(work.node, Compute) else nullcontext():
+            return handler.call(**arguments), None
+    except BaseException as error:  # noqa: BLE001 (a handler that calls sys.exit() must not take the process along)
+        return None, error
+
+
+async def _awaited(work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Returned:
+    try:
+        with pure(work.node.id) if isinstance(work.node, Compute) else nullcontext():
+            return await handler.call(**arguments), None
+    except BaseException as error:  # noqa: BLE001 (SystemExit in a task would end the loop of all the others)
+        return None, error
+
+
+async def _settled(asking: Coroutine[Any, Any, Outcome]) -> Returned:
+    try:
+        return await asking, None
+    except BaseException as error:  # noqa: BLE001 (only a cancellation comes here; it is told apart by `_in_time`)
+        return None, error
+
+
+async def _in_time(call: Coroutine[Any, Any, Returned], work: Work) -> Returned:
+    """Await a call, and cancel it when start_to_close has passed. A value that comes in spite of that still counts."""
+    task = asyncio.ensure_future(call)
+    limit = work.max_run / 1e6 if work.max_run else None
+    done, _ = await asyncio.wait({task}, timeout=limit)
+    if done:
+        return task.result()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
+    if not done:
+        logger.error("%s does not end although it was cancelled", work.node.id)
+        return None, _OvertimeError()
+    value, error = task.result() if not task.cancelled() else (None, _OvertimeError())
+    return (value, None) if error is None else (None, _OvertimeError())
+
+
+def _ended(error: BaseException, work: Work) -> Failed:
+    return overtime(work.node, work.max_run) if isinstance(error, _OvertimeError) else failure(error, work.node)
+
+
+def _spelled(handler: BoundHandler, value: object) -> bytes:
+    """Canonical bytes of a result. Raises `HandlerError` NX-R201 (wrong type) or NX-R102 (no JSON spelling)."""
+    wrong = partial(HandlerError, code="NX-R201")
+    foreign = partial(HandlerError, code="NX-R102")
+    try:
+        data = handler.spell(value)
+        if b"null" in data:  # Pydantic writes NaN and infinities as null, which would be another value
+            _refuse_not_finite(handler.output.dump_python(handler.output.validate_python(value)), "$")
+        return data
+    except ValidationError as error:
+        raise wrong(f"{handler.id} returned {_shown(value)}: {_first(error)}") from error
+    except PydanticSerializationError as error:
+        made = foreign if "unknown type" in str(error) else wrong
+        raise made(f"{handler.id} returned {_shown(value)}: {error}") from error
+    except (NotCanonicalError, RecursionError) as error:
+        raise foreign(f"{handler.id} returned {_shown(value)}: {error}") from error
+    except Exception as error:
+        raise wrong(f"{handler.id} returned {_shown(value)}, and validating it raised {error!r}") from error
+
+
+def _refuse_not_finite(value: object, path: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotCanonicalError(path, f"{value} is not JSON")
+    if isinstance(value, dict):
+        for name, item in value.items():
+            _refuse_not_finite(item, f"{path}.{name}")
+    elif isinstance(value, list | tuple | set | frozenset):
+        for place, item in enumerate(value):
+            _refuse_not_finite(item, f"{path}[{place}]")
+
+
+def _first(error: ValidationError) -> str:
+    problem, *others = error.errors(include_url=False, include_context=False, include_input=False)
+    more = f" (and {len(others)} more)" if others else ""
+    return f"{'.'.join(('$', *map(str, problem['loc'])))}: {problem['msg']}{more}"
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{type(value).__name__} {repr(value)[:200]}"
+    except Exception:  # noqa: BLE001 (a broken __repr__ is no reason to lose the message)
+        return type(value).__name__
+
+
+def _reference(work: Work, context: Context, output: bytes) -> str:
+    """The provider's own reference: what the handler noted, else what stands at the declared path."""
+    if not isinstance(work.node, Effect):
+        return ""
+    if context.noted_reference or not work.node.reference:
+        return context.noted_reference
+    value: Json = from_bytes(output)
+    for name in work.node.reference.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    return "" if value is None else str(value)

@@ -1,0 +1,336 @@
+"""A worker process: hears of tasks, takes them, and goes on with their runs until it is told to stop.
+
+There is one road, whoever woke us. A run takes a slot; a claim is made holding the *body*, of which there is one, so that
+at most one `def` handler runs at a time and nothing new is taken meanwhile. An `async` handler gives the body back at once
+and takes its slot to the loop. After each handler the engine may hand over the next node of the same run, and it goes on
+from there; when its turn is over, a task of another run that is waiting goes first.
+
+The engine and the store may be called from any thread (the engine takes turns by a lock of its own).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from dataclasses import dataclass
+from uuid import uuid4
+
+from nexum.broker.local import Ear
+from nexum.crash import crash
+from nexum.engine.engine import Engine
+from nexum.engine.work import Outcome, Work
+from nexum.errors import NexumError, UnavailableError
+from nexum.logs import about
+from nexum.store.api import Claimed, SessionRow, TaskKey
+from nexum_workers.board import Phase
+from nexum_workers.forking import keep_alive
+from nexum_workers.looping import LoopThread
+from nexum_workers.outcome import overtime
+from nexum_workers.serving import Serving
+from nexum_workers.slots import Slots, Turn
+from nexum_workers.waiting import patiently
+from nexum_workers.watchdog import Watchdog
+
+logger = logging.getLogger("nexum.worker")
+
+ALONE_SECONDS = 0.25  # between two looks without a broker, or while it is down
+NET_SECONDS = 2.0  # between two looks as the safety net beside a broker
+HANDOVER_SECONDS = 1.0  # how long a run that needs the body waits for it before the task is given to others
+DATABASE_SECONDS = 150.0  # after which a call to the database counts as hung
+GRACE_SECONDS = 5.0  # for an `async` handler to end after its cancellation
+STUCK = 69
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """Something that must not last: an attempt, or (None) a call to the database."""
+
+    what: str
+    work: Work | None = None
+
+
+class Child:
+    """One process's engine, slots and threads. Make it after the fork; `open` waits for the database."""
+
+    def __init__(self, serving: Serving) -> None:
+        self._serving = serving
+        self.session = f"{serving.host}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.slots = Slots(serving.slots)
+        self._body = threading.Lock()
+        self._loop = LoopThread()
+        self._watchdog: Watchdog[Stuck] = Watchdog(self._bite)
+        self._lost = threading.Event()
+        self._looked_for_lost = True
+
+    def open(self) -> None:
+        """Open the store, announce the session to the parent, write its row."""
+        serving = self._serving
+        serving.board.report_birth(self.session)
+        crash("worker.before_session")
+        self._doorbell = serving.open_doorbell()
+        self._store = patiently(serving.open_store, "the database", self._is_ordered_out)
+        keep_alive(self._store)
+        patiently(lambda: self._store.open_session(self._row()), "the database", self._is_ordered_out)
+        self._engine = Engine(self._store, session=self.session, doorbell=self._doorbell, inline_max=serving.inline_max)
+        self._executor = serving.open_executor()
+        self._telling = serving.open_telling()
+        self.ear = Ear(serving.ears, serving.queues)
+
+    # hearing
+
+    def deliver(self, queue: str, key: TaskKey) -> None:
+        """A message names this task: take it, or, if somebody else has, another of its queue. Returns when there is room.
+
+        Never raises: what goes wrong is logged, and the task is found again by looking.
+        """
+        if self.wants_more and self.slots.take():
+            with self._body:
+                self._take_one(lambda: self._by_name(queue, key))
+        self.slots.wait_for_room()
+
+    def look_on(self) -> None:
+        """Look for work until told to stop; sleeps between looks unless it is woken. Runs in the caller's thread."""
+        while self.wants_more:
+            if not self.look():
+                self.ear.wait(self._pause())
+        logger.debug("session %s takes nothing more", self.session)
+
+    def look(self) -> bool:
+        """Take one task if there is room and there is one; True when it is worth looking again at once."""
+        if not self._body.acquire(blocking=False):
+            return False  # a `def` handler is running here
+        try:
+            return self.slots.take(0) and self._take_one(self._next)
+        finally:
+            self._body.release()
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether this process may take anything new."""
+        return self._serving.board.phase is Phase.RUN and not self._lost.is_set()
+
+    def lose(self) -> None:
+        """The database holds this session for dead: finish what is under way, take nothing, and leave."""
+        self._lost.set()
+
+    # stopping
+
+    def close(self) -> None:
+        """Wait for what is under way, at most the drain timeout or until told to stop at once; then let go."""
+        until = time.monotonic() + self._serving.drain_timeout
+        while time.monotonic() < until and self._serving.board.phase is not Phase.NOW:
+            if self.slots.wait_until_idle(0.1):
+                break
+        else:
+            logger.warning("session %s leaves %d runs unfinished", self.session, self.slots.taken)
+        self._telling.close()
+        self._executor.close()
+        self._doorbell.close()
+        self._loop.stop()
+        self.ear.close()
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether this process must be replaced."""
+        return self._lost.is_set()
+
+    # taking
+
+    def _take_one(self, claim: object) -> bool:
+        """Claim by `claim()` and run what it gives; holds a slot, which goes along with the run. True if there was one."""
+        assert callable(claim)
+        work = None
+        try:
+            with self._watchdog.limit(Stuck("claiming"), DATABASE_SECONDS):
+                claimed = claim()
+                if claimed is not None:
+                    crash("claim.after_commit", node=claimed.key.path, run=claimed.key.run_id)
+                    self._looked_for_lost = False
+                    work = self._engine.begin(claimed)
+                elif not self._looked_for_lost:
+                    work = self._adopt()
+        except UnavailableError as error:
+            self._warn(error)
+            self._looked_for_lost = False
+            claimed = None
+        except Exception:
+            logger.exception("a task could not be begun; it stays claimed until this process ends")
+            claimed = None
+        if work is None:
+            self.slots.give_back()
+            return claimed is not None
+        self._go_on(work, Turn())
+        return True
+
+    def _by_name(self, queue: str, key: TaskKey) -> Claimed | None:
+        return self._store.claim_one(self.session, key) or next(
+            iter(self._store.claim(self.session, (queue,), 1)), None
+        )
+
+    def _next(self) -> Claimed | None:
+        return next(iter(self._store.claim(self.session, self._serving.queues, 1)), None)
+
+    def _adopt(self) -> Work | None:
+        """Look once, when idle, for claims whose answer never arrived; the first is ours to run, the rest go back."""
+        found = self._engine.adopt()
+        for work in found[1:]:
+            self._engine.release(work)
+        self._looked_for_lost = len(found) < 2
+        return found[0] if found else None
+
+    # going on
+
+    def _go_on(self, work: Work | None, turn: Turn) -> None:
+        """Run a chain in this thread, which holds the body; an `async` handler takes the rest of it to the loop."""
+        while work is not None:
+            if self._executor.is_async(work):
+                self._loop.start(self._go_on_async(work, turn))
+                return
+            outcome = self._attempt(work)
+            work = self._finish(work, outcome, turn)
+        self.slots.give_back()
+
+    async def _go_on_async(self, work: Work | None, turn: Turn) -> None:
+        """Run a chain on the loop; `def` handlers in it borrow the body."""
+        try:
+            while work is not None:
+                now = work
+                if self._executor.is_async(now):
+                    outcome: Outcome | None = await self._attempt_async(now)
+                else:
+                    outcome = await self._loop.blocking(lambda: self._attempt_with_body(now))  # noqa: B023
+                if outcome is None:
+                    return
+                ended = outcome
+                work = await self._loop.blocking(lambda: self._finish(now, ended, turn))  # noqa: B023
+        finally:
+            self.slots.give_back()
+            self.ear.wake()
+
+    def _attempt_with_body(self, work: Work) -> Outcome | None:
+        """Wait a moment for the body; None when the task was given to others instead."""
+        if not self._body.acquire(timeout=HANDOVER_SECONDS):
+            self._engine.release(work)
+            return None
+        try:
+            return self._attempt(work)
+        finally:
+            self._body.release()
+
+    def _attempt(self, work: Work) -> Outcome:
+        with about(**_subject(work)):
+            told, began = self._telling.began(work), time.monotonic()
+            watched = self._watch(work, 0)
+            outcome = self._executor.execute(work)
+            self._let_go(watched)
+            self._telling.ended(told, work, outcome, time.monotonic() - began)
+            return outcome
+
+    async def _attempt_async(self, work: Work) -> Outcome:
+        with about(**_subject(work)):
+            told, began = self._telling.began(work), time.monotonic()
+            watched = self._watch(work, GRACE_SECONDS)
+            outcome = await self._executor.execute_async(work)
+            self._let_go(watched)
+            self._telling.ended(told, work, outcome, time.monotonic() - began)
+            return outcome
+
+    def _finish(self, work: Work, outcome: Outcome, turn: Turn) -> Work | None:
+        """Record, and give what comes next in this slot: the same run's next node, or another's when the turn is over."""
+        with about(**_subject(work)), self._watchdog.limit(Stuck("recording"), DATABASE_SECONDS):
+            other = None
+            try:
+                keep = self.wants_more
+                if keep and turn.step():
+                    other = self._next()
+                following = self._record(work, outcome, keep=keep and other is None)
+                return following if other is None else self._engine.begin(other)
+            except Exception:
+                logger.exception("a result could not be recorded; its task stays claimed until this process ends")
+                self._looked_for_lost = False
+                return None
+
+    def _record(self, work: Work, outcome: Outcome, *, keep: bool) -> Work | None:
+        """Offer the result until the database takes it; only an order to stop at once ends that."""
+        crash("effect.before_record", run_key=work.run_key, node=work.task.path, attempt=work.attempt)
+        following = patiently(
+            lambda: self._engine.finish(work, outcome, keep=keep), "the database", self._is_ordered_out
+        )
+        crash("effect.after_record", run_key=work.run_key, node=work.task.path, attempt=work.attempt)
+        return following
+
+    # watching
+
+    def _watch(self, work: Work, grace: float) -> int:
+        return self._watchdog.watch(Stuck(work.node.id, work), work.max_run / 1e6 + grace) if work.max_run else 0
+
+    def _let_go(self, watched: int) -> None:
+        """The attempt has ended. When the watchdog was first, its outcome stands and this thread must not go on."""
+        if watched and not self._watchdog.release(watched):
+            threading.Event().wait()  # the process is about to end
+
+    def _bite(self, stuck: Stuck) -> None:
+        """In the watchdog's thread: say what became of the stuck attempt, give the others a moment, end the process."""
+        logger.error("[NX-W211] %s is stuck; this process ends", stuck.what, extra={"code": "NX-W211"})
+        self._lost.set()
+        teller = threading.Thread(target=self._tell_overtime, args=(stuck.work,), daemon=True)
+        teller.start()
+        teller.join(10)
+        self.slots.wait_until_idle(GRACE_SECONDS, leaving=1)
+        self._doorbell.close()
+        os._exit(STUCK)
+
+    def _tell_overtime(self, work: Work | None) -> None:
+        if work is None:
+            return
+        try:
+            self._engine.finish(work, overtime(work.node, work.max_run), keep=False)
+        except NexumError:
+            logger.exception("the overtime of %s could not be recorded", work.task)
+
+    # small things
+
+    def _pause(self) -> float:
+        down = getattr(self._doorbell, "is_down", False)
+        return NET_SECONDS if self._serving.broker and not down else ALONE_SECONDS
+
+    def _is_ordered_out(self) -> bool:
+        return self._serving.board.phase is Phase.NOW
+
+    def _warn(self, error: NexumError) -> None:
+        logger.warning("the database does not answer: %s", error.message, extra={"code": error.code})
+        self.ear.wait(ALONE_SECONDS)
+
+    def _row(self) -> SessionRow:
+        serving, now = self._serving, self._store.now()
+        return SessionRow(
+            session=self.session,
+            kind="worker",
+            host=serving.host,
+            pid=os.getpid(),
+            parent_pid=os.getppid(),
+            queues=serving.queues,
+            slots=serving.slots,
+            started_at=now,
+            beat_at=now,
+            beats=0,
+            state="LIVE",
+            lease=round(serving.lease * 1_000_000),
+        )
+
+
+def _subject(work: Work) -> dict[str, object]:
+    """What log lines about this attempt carry."""
+    return {
+        "run": work.task.run_id,
+        "run_key": work.run_key,
+        "workflow": work.graph.workflow,
+        "version": work.graph.version,
+        "node": work.task.path,
+        "visit": work.task.visit,
+        "attempt": work.attempt,
+        "key": work.key,
+        "trace": work.trace,
+    }

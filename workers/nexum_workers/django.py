@@ -1,0 +1,57 @@
+"""Django's database connections in a worker: opened, checked and closed as Django does around a request.
+
+The engine does not use them (it has connections of its own); handlers do, through the ORM. A connection that a child
+inherits over a fork is the parent's: it is forgotten and never closed, for closing it would end the parent's session.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+
+from nexum_workers.forking import keep_alive
+
+
+def is_in_use() -> bool:
+    """Whether this process runs inside a configured Django; imports nothing of Django by itself."""
+    return "django.conf" in sys.modules and bool(sys.modules["django.conf"].settings.configured)
+
+
+def around_handlers() -> Callable[[], AbstractContextManager[object]]:
+    """What to put around each call of a `def` handler: nothing without Django."""
+    return tidy_connections if is_in_use() else nullcontext
+
+
+@contextmanager
+def tidy_connections() -> Iterator[None]:
+    """Drop connections of this thread that are too old or broken, before and after."""
+    from django.db import close_old_connections
+
+    close_old_connections()
+    try:
+        yield
+    finally:
+        close_old_connections()
+
+
+def forget_inherited() -> None:
+    """In a new child: let every connection be opened anew."""
+    if not is_in_use():
+        return
+    from django.db import connections
+
+    for connection in connections.all(initialized_only=True):
+        keep_alive(connection.connection)
+        connection.connection = None
+        connection.run_on_commit = []
+        connection.savepoint_ids = []
+        connection.in_atomic_block = False
+
+
+def close_all() -> None:
+    """At the end of a child: close the connections of this thread."""
+    if is_in_use():
+        from django.db import connections
+
+        connections.close_all()

@@ -1,0 +1,65 @@
+"""What a worker process is told before it is forked, and who executes for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from nexum.broker.doorbell import Doorbell
+from nexum.engine.work import Outcome, Work
+from nexum.store.api import Store
+from nexum_workers.board import Board
+
+
+class Executor(Protocol):
+    """Executes one attempt; never raises, never records."""
+
+    def is_async(self, work: Work) -> bool:
+        """Whether the attempt runs on the loop (`async def` handlers, language models) or in the body."""
+
+    def execute(self, work: Work) -> Outcome:
+        """Execute an attempt of a `def` handler in this thread."""
+
+    def execute_async(self, work: Work) -> Coroutine[Any, Any, Outcome]:
+        """Execute an attempt on the running loop; ends by itself when start_to_close has passed."""
+
+    def close(self) -> None:
+        """Let go of what was opened for handlers; called once, at the end of the process."""
+
+
+class Telling(Protocol):
+    """Is told what happens to each node, for Flower; never blocks, never raises."""
+
+    def began(self, work: Work) -> str:
+        """An attempt begins; gives the id under which its end is told."""
+
+    def ended(self, told: str, work: Work, outcome: Outcome, seconds: float) -> None:
+        """An attempt has ended after so many seconds."""
+
+    def close(self) -> None:
+        """Send what is still buffered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What the children of one parent serve, and how. Times are in seconds.
+
+    The callables open what must not be shared over a fork; each child calls them for itself. `ears` is where children
+    listen for local datagrams; `broker` says whether messages come too, in which case looking is only the safety net.
+    """
+
+    queues: tuple[str, ...]
+    slots: int
+    lease: float
+    drain_timeout: float
+    inline_max: int
+    host: str
+    ears: Path
+    broker: bool
+    board: Board
+    open_store: Callable[[], Store]
+    open_doorbell: Callable[[], Doorbell]
+    open_executor: Callable[[], Executor]
+    open_telling: Callable[[], Telling]
