@@ -21,6 +21,11 @@ def test_every_public_name_says_what_it_is() -> None:
 
 
 def test_the_front_door_defines_nothing_itself() -> None:
-    statements = ast.parse(inspect.getsource(nexum)).body
+    opening = {"__getattr__", "__dir__"}  # how a module imports its names when they are first asked for
+    defined = [
+        node.name
+        for node in ast.parse(inspect.getsource(nexum)).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
 
-    assert [s for s in statements if not isinstance(s, ast.Import | ast.ImportFrom | ast.Assign | ast.Expr)] == []
+    assert set(defined) <= opening
