@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from nexum.core.graph.workflow import Graph
 from nexum.core.run.events import Cell, Error
 from nexum.crash import arm
 from nexum.engine.work import Failed, Outcome, Repair, Succeeded, Work
+from nexum.sdk.prompt import Message, Prompt
 from nexum.store.api import TaskKey
 from nexum.testing.fakes import Fake, running
 from nexum_workers.llm import execute_llm
@@ -33,9 +34,7 @@ class Verdict(BaseModel):
     reason: str
 
 
-@dataclass(frozen=True)
-class Said:
-    messages: tuple[tuple[str, str], ...] = (("system", "Be fair."), ("user", "Refund order 1042?"))
+SAID: Prompt[Verdict] = Prompt([Message("system", "Be fair."), Message("user", "Refund order 1042?")])
 
 
 def validated(value: Json) -> bytes:
@@ -68,7 +67,7 @@ def execute(
     async def once() -> Outcome:
         door = Door({"base_url": f"{fake.url}/v1", "api_key": KEY, **options})
         try:
-            return await execute_llm(given or work(), Said(), door=door, validate=validated, accept=accept)
+            return await execute_llm(given or work(), SAID, door=door, validate=validated, accept=accept)
         finally:
             await door.aclose()
 
@@ -274,7 +273,7 @@ def test_one_door_serves_one_event_loop_after_another(fake: Fake) -> None:
 
     async def once() -> Outcome:
         try:
-            return await execute_llm(work(), Said(), door=door, validate=validated)
+            return await execute_llm(work(), SAID, door=door, validate=validated)
         finally:
             await door.resolve("openai:judge").model.aclose()
 

@@ -6,40 +6,32 @@ road ends in an outcome that carries the literal text and what it cost: nothing 
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Sequence
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from pydantic import ValidationError
 
 from nexum.core.canonical import Json, from_bytes
 from nexum.core.graph.nodes import Llm
-from nexum.core.run.events import Error, Usage
+from nexum.core.run.events import Usage
 from nexum.crash import crash
-from nexum.engine.work import Failed, Outcome, Repair, Succeeded, Work
-from nexum.errors import InputError, InternalError, NexumError, RetryAfter, entry
+from nexum.engine.work import Outcome, Repair, Succeeded, Work
+from nexum.errors import ConfigurationError, HandlerError, InputError, InternalError, NexumError
+from nexum.sdk.prompt import Prompt
 from nexum_workers.models.door import Asked, Door
 from nexum_workers.models.protocol import Message, ModelAnswer, ModelError, ModelRequest
 from nexum_workers.models.reading import InvalidAnswerError, read_json
+from nexum_workers.outcome import failure
 
 _SHOWN = 8_000  # characters of an invalid answer that the model is shown again
-_SAID = 2_000  # characters of an error's message
 _REFUSED = frozenset({"refusal", "content_filter"})
 _SECOND = 1_000_000
 
 
-class PromptLike(Protocol):
-    """What a handler of kind `llm` returns: pairs of role and text."""
-
-    @property
-    def messages(self) -> Sequence[tuple[str, str]]:
-        """The conversation so far, oldest first."""
-        ...
-
-
 async def execute_llm(
     work: Work,
-    prompt: PromptLike,
+    prompt: Prompt[Any],
     *,
     door: Door,
     validate: Callable[[Json], bytes],
@@ -59,25 +51,22 @@ async def execute_llm(
         usage, raw = _usage(work, answer), _bytes(answer.text)
         return Succeeded(_check(answer, validate, accept), usage=usage, raw=raw)
     except InvalidAnswerError as error:
-        return Failed(_error(error), repairable=error.code != "NX-L216", raw=raw, usage=usage)
+        mendable = error.code != "NX-L216"
+        return replace(failure(error, work.node), repairable=mendable, raw=raw, usage=usage)
     except ModelError as error:
-        retry_after = round(getattr(error, "retry_after", 0.0) * _SECOND)
-        return Failed(
-            _error(error),
-            retry_after=retry_after,
-            repairable=error.code == "NX-L212",
-            raw=error.raw,
-            usage=Usage(model=work.model),
-        )
-    except NexumError as error:
-        return Failed(_error(error), raw=raw, usage=usage)
+        wait = round(getattr(error, "retry_after", 0.0) * _SECOND)
+        mendable = error.code == "NX-L212"
+        failed = replace(failure(error, work.node), repairable=mendable, retry_after=wait)
+        return replace(failed, raw=error.raw, usage=Usage(model=work.model))
     except Exception as error:  # noqa: BLE001 (whatever it was, the text that was paid for is reported)
-        return Failed(_bug(error), raw=raw, usage=usage)
+        failed = replace(failure(error, work.node), raw=raw, usage=usage)
+        final = isinstance(error, ConfigurationError | InternalError)
+        return replace(failed, error=replace(failed.error, retryable=False)) if final else failed
 
 
-def conversation(prompt: PromptLike, repair: Repair | None) -> tuple[Message, ...]:
+def conversation(prompt: Prompt[Any], repair: Repair | None) -> tuple[Message, ...]:
     """The messages to send: the prompt; in a repair round also the invalid answer and what was wrong with it."""
-    messages = tuple(Message(role, text) for role, text in prompt.messages)
+    messages = tuple(Message(message.role, message.content) for message in prompt.messages)
     if repair is None:
         return messages
     said = repair.raw.decode("utf-8", "replace")
@@ -89,7 +78,7 @@ def conversation(prompt: PromptLike, repair: Repair | None) -> tuple[Message, ..
     return (*messages, Message("assistant", shown), Message("user", wanted))
 
 
-def _request(work: Work, prompt: PromptLike, asked: Asked) -> ModelRequest:
+def _request(work: Work, prompt: Prompt[Any], asked: Asked) -> ModelRequest:
     node = work.node
     if not isinstance(node, Llm):
         raise InternalError(f"node {node.id!r} is of kind {node.kind}, not llm")
@@ -118,7 +107,7 @@ def _check(answer: ModelAnswer, validate: Callable[[Json], bytes], accept: Calla
         raise
     try:
         output = validate(value)
-    except (ValidationError, InputError, ValueError) as error:
+    except (ValidationError, InputError, HandlerError, ValueError) as error:
         raise InvalidAnswerError(_misfit(error), code="NX-L210") from error
     if accept is not None and not accept(from_bytes(output)):
         shown = output[:500].decode("utf-8", "replace")
@@ -134,7 +123,7 @@ def _misfit(error: Exception) -> str:
             for problem in error.errors(include_url=False, include_context=False)[:8]
         ]
         return "; ".join(found)
-    return error.message if isinstance(error, InputError) else str(error)
+    return error.message if isinstance(error, NexumError) else str(error)
 
 
 def _usage(work: Work, answer: ModelAnswer) -> Usage:
@@ -143,17 +132,3 @@ def _usage(work: Work, answer: ModelAnswer) -> Usage:
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "backslashreplace")  # a lone surrogate stays readable as its escape
-
-
-def _said(message: str) -> str:
-    return _bytes(message[:_SAID]).decode().replace("\x00", "\\x00")  # an error's message is read in many places
-
-
-def _error(error: NexumError) -> Error:
-    retryable = entry(error.code).retryable or isinstance(error, RetryAfter)
-    return Error(error.code, _said(error.message), type(error).__name__, retryable)
-
-
-def _bug(error: Exception) -> Error:
-    trace = "".join(traceback.format_exception(error))[-8_000:]
-    return Error("NX-R200", _said(f"{type(error).__name__}: {error}"), type(error).__name__, True, trace)
