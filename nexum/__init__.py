@@ -1,29 +1,34 @@
 """Durable agents for Django shops, on the Celery they already run.
 
-This module only re-exports the public names; `nexum.core` holds the theory of the engine.
+This module only re-exports the public names; `nexum.core` holds the theory of the engine. Each name is imported when it
+is first used, so that a process which only needs one room (a scheduler, a command) loads neither SDK nor compiler.
 """
 
 from __future__ import annotations
 
-from nexum.errors import (
-    BuildError,
-    ConflictError,
-    Fail,
-    InputError,
-    NexumError,
-    NonRetryable,
-    NotSent,
-    RetryAfter,
-    UnavailableError,
-)
-from nexum.sdk.compiled import CompiledWorkflow
-from nexum.sdk.conditions import has, in_, not_, size
-from nexum.sdk.context import Context
-from nexum.sdk.fluent import workflow
-from nexum.sdk.handles import Handle
-from nexum.sdk.policies import Dedupes, Retry, Timeouts
-from nexum.sdk.prompt import Message, Prompt
-from nexum.sdk.workflow import Workflow
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nexum.errors import (
+        BuildError,
+        ConflictError,
+        Fail,
+        InputError,
+        NexumError,
+        NonRetryable,
+        NotSent,
+        RetryAfter,
+        UnavailableError,
+    )
+    from nexum.sdk.compiled import CompiledWorkflow
+    from nexum.sdk.conditions import has, in_, not_, size
+    from nexum.sdk.context import Context
+    from nexum.sdk.fluent import workflow
+    from nexum.sdk.handles import Handle
+    from nexum.sdk.policies import Dedupes, Retry, Timeouts
+    from nexum.sdk.prompt import Message, Prompt
+    from nexum.sdk.workflow import Workflow
 
 __version__ = "0.1.0"
 
@@ -52,3 +57,27 @@ __all__ = [
     "size",
     "workflow",
 ]
+
+_ROOMS = {
+    "nexum.errors": "BuildError ConflictError Fail InputError NexumError NonRetryable NotSent RetryAfter UnavailableError",
+    "nexum.sdk.compiled": "CompiledWorkflow",
+    "nexum.sdk.conditions": "has in_ not_ size",
+    "nexum.sdk.context": "Context",
+    "nexum.sdk.fluent": "workflow",
+    "nexum.sdk.handles": "Handle",
+    "nexum.sdk.policies": "Dedupes Retry Timeouts",
+    "nexum.sdk.prompt": "Message Prompt",
+    "nexum.sdk.workflow": "Workflow",
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module 'nexum' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_ROOM_OF[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

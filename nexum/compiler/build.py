@@ -22,6 +22,7 @@ from nexum.compiler.names import check_names
 from nexum.compiler.options import check_options
 from nexum.compiler.purity import impurities
 from nexum.compiler.sources import handler_span, line_span
+from nexum.compiler.subsume import check_accepts
 from nexum.core.graph.nodes import INPUT, Schema
 from nexum.core.graph.workflow import Graph
 from nexum.errors import BuildError, Diagnostic
@@ -101,6 +102,8 @@ class _Compiler:
         problems.extend(check_options(declared))
         outputs = {node.id: node.signature.output for node in self._nodes}
         signature = bind(declared, Scope(self._draft.input, outputs, later, self._marks), problems)
+        kinds = {INPUT: self._draft.input, **outputs}
+        problems.extend(check_accepts(declared, signature, self._schemas, kinds))
         if declared.kind == "compute":
             problems.extend(impurities(declared.id, declared.handler))
         reason = why_not(declared.handler)

@@ -23,6 +23,11 @@ class Fluent(Generic[In]):
     def __init__(self, workflow: Workflow[In]) -> None:
         self._workflow = workflow
 
+    @property
+    def name(self) -> str:
+        """The workflow's name."""
+        return self._workflow.name
+
     def compute(self, name: str, handler: Handler, **options: Unpack[NodeOptions]) -> Self:
         """Add a pure function."""
         return self._add("compute", name, handler, here(1), options)
