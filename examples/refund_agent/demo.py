@@ -1,0 +1,108 @@
+"""`make demo`: run every claim, kill the worker where it hurts, ask the provider's ledger what happened.
+
+Then the same agent on plain Celery, twice: with redelivery tuned to seconds, and with Celery's default. Same world, same
+kills. The exit code is 0 only if Nexum's ledger is right. `make demo REPEAT=20` does Nexum's part twenty times.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+
+from examples.refund_agent import shown
+from examples.refund_agent.cases import Case, cases
+from examples.refund_agent.celery_side import run_chain
+from examples.refund_agent.contest import Report
+from examples.refund_agent.nexum_side import run_nexum
+from nexum.errors import ConfigurationError
+from nexum.testing.services import redis_server
+
+RIGHT, WRONG = 0, 70
+PATIENCE = 8.0  # seconds after the tuned chain has finished in which the default may still show that it recovers
+
+
+def main() -> int:
+    """Run the demo; gives the exit code."""
+    arguments = _arguments()
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    wanted = cases()
+    console.print(shown.opening(wanted))
+    folder = Path(arguments.keep or tempfile.mkdtemp(prefix="nexum-demo-"))
+    try:
+        reports = [run_nexum(folder / "nexum-1", wanted)]
+        console.print(shown.claims(reports[0], wanted))
+        chains = [] if arguments.nexum_only else _chains(folder, wanted, console)
+        console.print(shown.comparison(reports[0], chains))
+        for turn in range(2, arguments.repeat + 1):
+            reports.append(run_nexum(folder / f"nexum-{turn}", wanted))
+            console.print(shown.turn(turn, reports[-1]))
+    finally:
+        if not arguments.keep:
+            shutil.rmtree(folder, ignore_errors=True)
+    right = sum(shown.is_right(report, wanted) for report in reports)
+    console.print(shown.closing(right, reports, wanted))
+    return RIGHT if right == len(reports) else WRONG
+
+
+def _chains(folder: Path, wanted: tuple[Case, ...], console: Console) -> list[Report]:
+    """Both plain Celery contestants, side by side, each with a broker and a world of its own."""
+    try:
+        with redis_server() as tuned, redis_server() as default:
+            return _side_by_side(folder, wanted, tuned, default)
+    except ConfigurationError as error:
+        console.print(f"[yellow]plain Celery was not run: {error.message}; {error.fixes[0]}[/]")
+        return []
+
+
+def _side_by_side(folder: Path, wanted: tuple[Case, ...], tuned: str, default: str) -> list[Report]:
+    over = threading.Event()
+    reports: dict[str, Report] = {}
+    limit = threading.Timer(60.0, over.set)
+
+    def run(redelivery: str, broker: str) -> Callable[[], None]:
+        def contest() -> None:
+            reports[redelivery] = run_chain(
+                folder / redelivery,
+                wanted,
+                name=f"Celery, {redelivery}",
+                redelivery=redelivery,
+                broker=broker,
+                patience=over,
+            )
+
+        return contest
+
+    threads = [threading.Thread(target=run(*each)) for each in (("tuned", tuned), ("default", default))]
+    limit.start()
+    for thread in threads:
+        thread.start()
+    threads[0].join()
+    threads[1].join(PATIENCE)
+    over.set()
+    threads[1].join()
+    limit.cancel()
+    return [reports[name] for name in ("tuned", "default") if name in reports]
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("demo", description=__doc__)
+    parser.add_argument("--repeat", type=int, default=int(os.environ.get("REPEAT") or 1), help="how often Nexum is run")
+    parser.add_argument("--nexum-only", action="store_true", help="leave plain Celery out")
+    parser.add_argument("--keep", default="", metavar="FOLDER", help="keep ledgers, databases and logs here")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    began = time.monotonic()
+    code = main()
+    sys.stdout.write(f"{time.monotonic() - began:.0f} s in all\n")
+    sys.exit(code)

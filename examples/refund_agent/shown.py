@@ -1,0 +1,107 @@
+"""What the demo prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.table import Table
+
+from examples.refund_agent.cases import HERE, Case
+from examples.refund_agent.celery_side import DEFAULT_REDELIVERY, state_lines
+from examples.refund_agent.contest import Report
+
+
+def is_right(report: Report, wanted: Iterable[Case]) -> bool:
+    """Whether the provider's ledger, the recorded statuses and the number of kills are what they must be."""
+    return not _faults(report, tuple(wanted))
+
+
+def opening(wanted: tuple[Case, ...]) -> str:
+    """What is about to happen."""
+    orders = {case.order for case in wanted if case.refund}
+    mails = sum(bool(case.mail) for case in wanted)
+    return (
+        f"[bold]A refund agent, {len(wanted)} claims: {len(orders)} refunds and {mails} mails are due.[/]\n"
+        f"The worker dies by SIGKILL {len(orders) + 1} times: after the provider has paid and before the answer is recorded, "
+        "for each refund,\nand once while the model answers. The payment provider is another process and keeps its own "
+        "ledger; it is the judge.\n"
+    )
+
+
+def claims(report: Report, wanted: tuple[Case, ...]) -> Table:
+    """How each claim ended on Nexum."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for title in ("claim", "what is special", "ended as", "refund"):
+        table.add_column(title, justify="right" if title == "refund" else "left", overflow="fold")
+    for case in wanted:
+        status = report.statuses[case.name]
+        said = status if status == case.status else f"[red]{status or 'nothing'}, not {case.status}[/]"
+        table.add_row(case.name, case.about, said, f"{case.refund / 100:.2f}" if case.refund else "")
+    return table
+
+
+def comparison(nexum: Report, chains: list[Report]) -> Table:
+    """What the providers' ledgers say, side by side."""
+    reports = [nexum, *chains]
+    titles = {
+        "Celery, tuned": "plain Celery,\ntuned redelivery",
+        "Celery, default": "plain Celery,\ndefault redelivery",
+    }
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("the provider's ledger")
+    for report in reports:
+        table.add_column(titles.get(report.name, report.name), justify="right")
+    code = str(state_lines(HERE / "celery_chain.py"))
+    rows: tuple[tuple[str, list[str]], ...] = (
+        ("refunds made / due", [_made(r.judgement.refunds, r.judgement.refunds_wanted) for r in reports]),
+        ("mails sent / due", [_made(r.judgement.mails, r.judgement.mails_wanted) for r in reports]),
+        ("acts missing, doubled or wrong", [_count(len(r.judgement.problems)) for r in reports]),
+        ("claims without an end", [_count(sum(not s for s in r.statuses.values())) for r in reports]),
+        ("SIGKILLs", [str(len(r.kills)) for r in reports]),
+        ("from kill to mail, median (worst)", [_recovery(r) for r in reports]),
+        ("model requests paid", [str(r.model_requests) for r in reports]),
+        ("lines of state handling in the agent", [str(state_lines(HERE / "agents.py")), *[code] * len(chains)]),
+    )
+    for title, cells in rows:
+        table.add_row(title, *cells)
+    return table
+
+
+def turn(number: int, report: Report) -> str:
+    """One line for a repetition."""
+    verdict = "[green]right[/]" if not report.judgement.problems else "[red]wrong[/]"
+    return f"{number:>3}  ledger {verdict}, {len(report.kills)} kills, {report.seconds:.1f} s"
+
+
+def closing(right: int, reports: list[Report], wanted: tuple[Case, ...]) -> str:
+    """The verdict, and what was wrong."""
+    faults = [f"  run {n}: {fault}" for n, report in enumerate(reports, 1) for fault in _faults(report, wanted)]
+    colour = "red" if faults else "green"
+    return "\n".join([*faults, f"[bold {colour}]{right} of {len(reports)}[/]: Nexum's ledger is right"])
+
+
+def _faults(report: Report, wanted: tuple[Case, ...]) -> list[str]:
+    due = len({case.order for case in wanted if case.refund}) + 1
+    odd = [
+        f"{case.name} ended as {report.statuses[case.name] or 'nothing'}, not {case.status}"
+        for case in wanted
+        if report.statuses[case.name] != case.status
+    ]
+    killed = [] if len(report.kills) == due else [f"{len(report.kills)} kills took place, not {due}"]
+    return [*report.judgement.problems, *odd, *killed]
+
+
+def _made(made: int, due: int) -> str:
+    return f"{made} / {due}" if made == due else f"[red]{made} / {due}[/]"
+
+
+def _count(number: int) -> str:
+    return str(number) if not number else f"[red]{number}[/]"
+
+
+def _recovery(report: Report) -> str:
+    if not report.lost:
+        return report.recovered
+    waited = f"{report.lost} not yet; due {DEFAULT_REDELIVERY:,} s after it began"
+    return f"{report.recovered}; {waited}" if report.recoveries else waited
