@@ -1,0 +1,1 @@
+from nexum_migrations import __path__

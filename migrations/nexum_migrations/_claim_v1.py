@@ -1,0 +1,183 @@
+"""Claims inside PostgreSQL: tasks by compare-and-set, their effects in the same transaction, in one round trip.
+
+`nexum.store.claiming` says the same in Python for SQLite, with the reasons; one suite holds both to it.
+"""
+
+from __future__ import annotations
+
+# How the claim of a task's effect goes: '' (it is claimed now), reuse, conflict, wait, doubt.
+EFFECT = """
+CREATE FUNCTION nexum_claim_effect_v1(
+    t nexum_tasks, p_session text, p_now bigint,
+    OUT o_answer text, OUT o_token bigint, OUT o_result bytea, OUT o_result_hash text, OUT o_reference text)
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+DECLARE
+    e nexum_effects%ROWTYPE;
+    v_same boolean;
+    v_mine boolean;
+BEGIN
+    o_answer := '';
+    o_token := t.token;
+    o_result := '';
+    o_result_hash := '';
+    o_reference := '';
+    INSERT INTO nexum_effects (tenant, key, scope, business_key, run_id, path, visit, item, attempt, token, session, state,
+                               before, input_hash, tool, policy, ttl, first_sent_at, claimed_at, recorded_at, result,
+                               result_hash, reference, raw)
+    VALUES (t.tenant, t.effect_key, t.effect_scope, t.business_key, t.run_id, t.path, t.visit, t.item, t.attempt, t.token,
+            p_session, 'CLAIMED', '', t.input_hash, t.tool, t.policy, t.ttl, p_now, p_now, 0, '', '', '', '')
+    ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    SELECT * INTO e FROM nexum_effects WHERE tenant = t.tenant AND key = t.effect_key FOR UPDATE;
+    IF NOT FOUND AND t.business_key <> '' THEN
+        SELECT * INTO e FROM nexum_effects
+         WHERE tenant = t.tenant AND scope = t.effect_scope AND business_key = t.business_key AND business_key <> ''
+         FOR UPDATE;
+    END IF;
+    IF NOT FOUND THEN
+        o_answer := 'wait';  -- it was given back between the two statements; the next claim finds it free
+        RETURN;
+    END IF;
+    v_same := e.input_hash = t.input_hash;
+    v_mine := e.run_id = t.run_id AND e.path = t.path AND e.visit = t.visit AND e.item = t.item;
+    o_token := greatest(t.token, e.token + 1);
+    IF e.state IN ('RECORDED', 'APPLIED') THEN
+        o_answer := CASE WHEN v_same OR v_mine THEN 'reuse' ELSE 'conflict' END;
+    ELSIF e.state = 'FAILED' THEN
+        o_answer := '';
+    ELSIF NOT v_mine THEN
+        o_answer := CASE WHEN v_same THEN 'wait' ELSE 'conflict' END;
+    ELSIF e.state = 'IN_DOUBT' THEN
+        o_answer := CASE WHEN e.attempt < t.attempt THEN '' ELSE 'doubt' END;
+    ELSIF t.policy = 'dedupes' AND v_same AND 5 * (p_now - e.first_sent_at) < 4 * t.ttl THEN
+        o_answer := '';
+    ELSE
+        o_answer := 'doubt';
+    END IF;
+    IF o_answer = '' THEN
+        UPDATE nexum_effects
+           SET key = t.effect_key, state = 'CLAIMED', before = e.state, run_id = t.run_id, path = t.path, visit = t.visit,
+               item = t.item, attempt = t.attempt, token = o_token, session = p_session, input_hash = t.input_hash,
+               tool = t.tool, policy = t.policy, ttl = t.ttl, claimed_at = p_now, recorded_at = 0
+         WHERE tenant = e.tenant AND key = e.key;
+    ELSIF o_answer = 'doubt' THEN
+        UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = t.attempt WHERE tenant = e.tenant AND key = e.key;
+    ELSIF o_answer = 'reuse' THEN
+        o_result := e.result;
+        o_result_hash := e.result_hash;
+        o_reference := e.reference;
+    END IF;
+END
+$$;
+"""
+
+_ANSWER = """
+    o_run text, o_path text, o_visit bigint, o_item bigint, o_attempt bigint, o_kind text, o_queue text, o_token bigint,
+    o_deliveries bigint, o_max_run bigint, o_answer text, o_result bytea, o_result_hash text, o_reference text,
+    o_last_seq bigint, o_last_hash bytea, o_now bigint"""
+
+# A task's row is CLAIMED already; its effect and the answer follow.
+TAIL = f"""
+CREATE FUNCTION nexum_claim_tail_v1(t nexum_tasks, p_session text, p_now bigint)
+RETURNS TABLE ({_ANSWER})
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+BEGIN
+    o_run := t.run_id;
+    o_path := t.path;
+    o_visit := t.visit;
+    o_item := t.item;
+    o_attempt := t.attempt;
+    o_kind := t.kind;
+    o_queue := t.queue;
+    o_token := t.token;
+    o_deliveries := t.deliveries;
+    o_max_run := t.max_run;
+    o_answer := '';
+    o_result := '';
+    o_result_hash := '';
+    o_reference := '';
+    o_now := p_now;
+    IF t.effect_key <> '' THEN
+        SELECT e.o_answer, e.o_token, e.o_result, e.o_result_hash, e.o_reference
+          INTO o_answer, o_token, o_result, o_result_hash, o_reference
+          FROM nexum_claim_effect_v1(t, p_session, p_now) e;
+        IF o_answer = 'wait' THEN
+            o_deliveries := t.deliveries - 1;
+            UPDATE nexum_tasks
+               SET state = 'READY', session = '', token = o_token, deliveries = o_deliveries, claimed_at = 0,
+                   not_before = p_now + 1000000
+             WHERE run_id = t.run_id AND path = t.path AND visit = t.visit AND item = t.item AND attempt = t.attempt;
+        ELSIF o_token <> t.token THEN
+            UPDATE nexum_tasks SET token = o_token
+             WHERE run_id = t.run_id AND path = t.path AND visit = t.visit AND item = t.item AND attempt = t.attempt;
+        END IF;
+    END IF;
+    SELECT r.last_seq, r.last_hash INTO o_last_seq, o_last_hash FROM nexum_runs r WHERE r.run_id = t.run_id;
+    RETURN NEXT;
+END
+$$;
+"""
+
+# Queue by queue, so that each one is read in the order of its index; in the order of effect keys, so that two slices that
+# meet the same business keys wait for each other instead of deadlocking.
+CLAIM = f"""
+CREATE FUNCTION nexum_claim_v1(p_session text, p_queues text[], p_limit bigint, p_fixed bigint)
+RETURNS TABLE ({_ANSWER}, o_priority bigint, o_created_at bigint)
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+DECLARE
+    v_now bigint := nexum_clock_v1(p_fixed);
+    t nexum_tasks%ROWTYPE;
+BEGIN
+    FOR t IN
+        WITH c AS MATERIALIZED (
+            SELECT k.* FROM unnest(p_queues) AS q (name) CROSS JOIN LATERAL (
+                SELECT x.run_id, x.path, x.visit, x.item, x.attempt, x.priority, x.created_at FROM nexum_tasks x
+                 WHERE x.queue = q.name AND x.state = 'READY' AND x.not_before <= v_now
+                 ORDER BY x.priority, x.created_at LIMIT p_limit FOR UPDATE SKIP LOCKED) k
+             ORDER BY k.priority, k.created_at LIMIT p_limit),
+        u AS (
+            UPDATE nexum_tasks x
+               SET state = 'CLAIMED', session = p_session, token = x.token + 1, deliveries = x.deliveries + 1,
+                   claimed_at = v_now
+              FROM c
+             WHERE x.run_id = c.run_id AND x.path = c.path AND x.visit = c.visit AND x.item = c.item
+               AND x.attempt = c.attempt
+            RETURNING x.*)
+        SELECT u.* FROM u ORDER BY u.effect_key, u.priority, u.created_at
+    LOOP
+        RETURN QUERY SELECT a.*, t.priority, t.created_at FROM nexum_claim_tail_v1(t, p_session, v_now) a;
+    END LOOP;
+END
+$$;
+"""
+
+ONE = f"""
+CREATE FUNCTION nexum_claim_one_v1(
+    p_session text, p_run text, p_path text, p_visit bigint, p_item bigint, p_attempt bigint, p_fixed bigint)
+RETURNS TABLE ({_ANSWER})
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+DECLARE
+    v_now bigint := nexum_clock_v1(p_fixed);
+    t nexum_tasks%ROWTYPE;
+BEGIN
+    UPDATE nexum_tasks x
+       SET state = 'CLAIMED', session = p_session, token = x.token + 1, deliveries = x.deliveries + 1, claimed_at = v_now
+     WHERE x.run_id = p_run AND x.path = p_path AND x.visit = p_visit AND x.item = p_item AND x.attempt = p_attempt
+       AND x.state = 'READY' AND x.not_before <= v_now
+    RETURNING x.* INTO t;
+    IF FOUND THEN
+        RETURN QUERY SELECT * FROM nexum_claim_tail_v1(t, p_session, v_now);
+    END IF;
+END
+$$;
+"""
+
+CREATE = EFFECT + TAIL + CLAIM + ONE
+DROP = """
+DROP FUNCTION nexum_claim_one_v1;
+DROP FUNCTION nexum_claim_v1;
+DROP FUNCTION nexum_claim_tail_v1;
+DROP FUNCTION nexum_claim_effect_v1;
+"""

@@ -1,0 +1,185 @@
+"""Who may do what now: claims of tasks and, with them, of effects, in plain statements.
+
+A task is claimed by compare-and-set from READY. The effect it carries is claimed in the same transaction: `judge` says
+from what stands in the database whether it may be sent, must wait, is done already, or is in doubt. PostgreSQL has the same
+protocol in `nexum_claim_v1`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from nexum.store.api import Claimed, TaskKey
+from nexum.store.statement import Statement, Transaction
+
+WAIT = 1_000_000  # us until a task that waits for another run's effect is looked at again
+
+_TASK = (
+    "t.run_id, t.path, t.visit, t.item, t.attempt, t.tenant, t.kind, t.queue, t.token, t.deliveries, t.max_run,"
+    " t.effect_key, t.effect_scope, t.business_key, t.input_hash, t.tool, t.policy, t.ttl, r.last_seq, r.last_hash"
+)
+_CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
+_READY = Statement(f"""
+    SELECT {_TASK} FROM nexum_tasks t JOIN nexum_runs r ON r.run_id = t.run_id
+     WHERE t.state = 'READY' AND t.queue IN (SELECT value FROM json_each(:queues)) AND t.not_before <= {{now}}
+     ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item LIMIT :most""")  # noqa: S608
+_THIS = Statement(f"""
+    SELECT {_TASK} FROM nexum_tasks t JOIN nexum_runs r ON r.run_id = t.run_id
+     WHERE t.state = 'READY' AND t.not_before <= {{now}} AND t.run_id = :run_id AND t.path = :path
+       AND t.visit = :visit AND t.item = :item AND t.attempt = :attempt""")  # noqa: S608
+_HOLD = Statement(f"""
+    UPDATE nexum_tasks
+       SET state = 'CLAIMED', session = :session, token = :token, deliveries = deliveries + 1, claimed_at = {{now}}
+     WHERE {_CELL} AND state = 'READY'""")  # noqa: S608
+_PUT_BACK = Statement(f"""
+    UPDATE nexum_tasks
+       SET state = 'READY', session = '', deliveries = deliveries - 1, claimed_at = 0, not_before = :not_before
+     WHERE {_CELL}""")  # noqa: S608
+_EFFECT = Statement("""
+    SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference
+      FROM nexum_effects
+     WHERE tenant = :tenant AND (key = :key OR (scope = :scope AND business_key = :business_key AND business_key <> ''))
+     ORDER BY CASE WHEN key = :key THEN 0 ELSE 1 END LIMIT 1""")
+_CLAIM_NEW = Statement("""
+    INSERT INTO nexum_effects (tenant, key, scope, business_key, run_id, path, visit, item, attempt, token, session, state,
+        before, input_hash, tool, policy, ttl, first_sent_at, claimed_at, recorded_at, result, result_hash, reference, raw)
+    VALUES (:tenant, :key, :scope, :business_key, :run_id, :path, :visit, :item, :attempt, :token, :session, 'CLAIMED',
+        '', :input_hash, :tool, :policy, :ttl, {now}, {now}, 0, :empty, '', '', :empty)""")
+_CLAIM_AGAIN = Statement("""
+    UPDATE nexum_effects
+       SET key = :key, state = 'CLAIMED', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
+           attempt = :attempt, token = :token, session = :session, input_hash = :input_hash, tool = :tool,
+           policy = :policy, ttl = :ttl, claimed_at = {now}, recorded_at = 0
+     WHERE tenant = :tenant AND key = :existing""")
+_DOUBT = Statement("""
+    UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt WHERE tenant = :tenant AND key = :existing""")
+
+
+class Ready(NamedTuple):
+    """A task about to be claimed, with where its run stands."""
+
+    run_id: str
+    path: str
+    visit: int
+    item: int
+    attempt: int
+    tenant: str
+    kind: str
+    queue: str
+    token: int
+    deliveries: int
+    max_run: int
+    effect_key: str
+    effect_scope: str
+    business_key: str
+    input_hash: str
+    tool: str
+    policy: str
+    ttl: int
+    last_seq: int
+    last_hash: bytes
+
+    @property
+    def key(self) -> TaskKey:
+        """The task's name."""
+        return TaskKey(*self[:5])
+
+
+class Standing(NamedTuple):
+    """An effect as it stands in the database."""
+
+    key: str
+    run_id: str
+    path: str
+    visit: int
+    item: int
+    attempt: int
+    token: int
+    state: str
+    input_hash: str
+    first_sent_at: int
+    result: bytes
+    result_hash: str
+    reference: str
+
+    def is_of(self, task: Ready) -> bool:
+        """Whether the effect belongs to the task's own cell."""
+        return self[1:5] == task[:4]
+
+
+def judge(effect: Standing, task: Ready, now: int) -> str:
+    """What a claim of this effect by this task means: "" (send it), reuse, conflict, wait or doubt."""
+    same = effect.input_hash == task.input_hash
+    if effect.state in ("RECORDED", "APPLIED"):
+        return "reuse" if same or effect.is_of(task) else "conflict"
+    if effect.state == "FAILED":
+        return ""  # it did not happen, so whoever comes may try
+    if not effect.is_of(task):
+        return "wait" if same else "conflict"
+    if effect.state == "IN_DOUBT":
+        # A later attempt exists only because evidence said that the earlier one did not happen.
+        return "" if effect.attempt < task.attempt else "doubt"
+    young = 5 * (now - effect.first_sent_at) < 4 * task.ttl
+    return "" if task.policy == "dedupes" and same and young else "doubt"
+
+
+def claim(tx: Transaction, session: str, queues: Sequence[str], limit: int) -> list[Claimed]:
+    """Take READY tasks; see `api.Store.claim`."""
+    found = tx.rows(_READY, queues=json.dumps(list(queues)), most=limit)
+    return [_take(tx, Ready(*row), session) for row in found]
+
+
+def claim_one(tx: Transaction, session: str, key: TaskKey) -> Claimed | None:
+    """Take one task; see `api.Store.claim_one`."""
+    found = tx.row(_THIS, **key._asdict())
+    return _take(tx, Ready(*found), session) if found else None
+
+
+def _take(tx: Transaction, task: Ready, session: str) -> Claimed:
+    now = tx.now()
+    token, answer, effect = task.token + 1, "", None
+    if task.effect_key:
+        token, answer, effect = _take_effect(tx, task, session, token, now)
+    tx.run(_HOLD, **task.key._asdict(), session=session, token=token)
+    if answer == "wait":
+        tx.run(_PUT_BACK, **task.key._asdict(), not_before=now + WAIT)
+    done = effect if answer == "reuse" else None
+    return Claimed(
+        key=task.key,
+        kind=task.kind,
+        queue=task.queue,
+        token=token,
+        deliveries=task.deliveries + (answer != "wait"),
+        max_run=task.max_run,
+        effect=answer,
+        result=bytes(done.result) if done else b"",
+        result_hash=done.result_hash if done else "",
+        reference=done.reference if done else "",
+        last_seq=task.last_seq,
+        last_hash=bytes(task.last_hash),
+        now=now,
+    )
+
+
+def _take_effect(tx: Transaction, task: Ready, session: str, token: int, now: int) -> tuple[int, str, Standing | None]:
+    name = {"tenant": task.tenant, "key": task.effect_key}
+    kind = {"scope": task.effect_scope, "business_key": task.business_key}
+    act: dict[str, Any] = {
+        **task.key._asdict(),
+        **{"tenant": task.tenant, "session": session, "input_hash": task.input_hash},
+        **{"tool": task.tool, "policy": task.policy, "ttl": task.ttl},
+    }
+    found = tx.row(_EFFECT, **name, **kind)
+    if found is None:
+        tx.run(_CLAIM_NEW, **act, **kind, key=task.effect_key, token=token, empty=b"")
+        return token, "", None
+    effect = Standing(*found)
+    answer = judge(effect, task, now)
+    token = max(token, effect.token + 1)  # an older attempt's token must never fit this claim
+    if answer == "":
+        tx.run(_CLAIM_AGAIN, **act, key=task.effect_key, existing=effect.key, token=token)
+    elif answer == "doubt":
+        tx.run(_DOUBT, tenant=task.tenant, existing=effect.key, attempt=task.attempt)
+    return token, answer, effect

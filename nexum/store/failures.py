@@ -1,0 +1,64 @@
+"""The drivers' errors in Nexum's words. The tables below are the whole of it."""
+
+from __future__ import annotations
+
+from nexum.errors import ConfigurationError, InputError, InternalError, NexumError, UnavailableError
+
+# SQLSTATE, by its first characters; the longest match wins.
+_BY_STATE: dict[str, tuple[type[NexumError], str]] = {
+    "08": (UnavailableError, "NX-S102"),  # connection exception
+    "57P": (UnavailableError, "NX-S102"),  # the server goes down
+    "40": (UnavailableError, "NX-S103"),  # deadlock, serialization
+    "53": (UnavailableError, "NX-S103"),  # disk full, out of memory, too many connections
+    "57014": (UnavailableError, "NX-S103"),  # statement timeout, cancel
+    "55P03": (UnavailableError, "NX-S104"),  # lock timeout
+    "25P03": (UnavailableError, "NX-S102"),  # idle in transaction for too long
+    "25006": (UnavailableError, "NX-S103"),  # read only: a standby, or a full disk
+    "23": (InternalError, "NX-S105"),
+    "22": (InternalError, "NX-S105"),
+    "42P01": (ConfigurationError, "NX-S110"),
+    "42703": (ConfigurationError, "NX-S111"),
+    "42883": (ConfigurationError, "NX-S111"),
+}
+GONE = frozenset({"NX-S100", "NX-S102"})
+
+
+def from_state(error: Exception, state: str) -> NexumError | None:
+    """The error for an SQLSTATE; None when the state says nothing to us."""
+    for length in (5, 3, 2):
+        found = _BY_STATE.get(state[:length])
+        if found is not None:
+            return _made(found, error)
+    return None
+
+
+def from_driver(error: Exception) -> NexumError:
+    """The error for anything a driver raised: by SQLSTATE, by class name, or a bug of ours."""
+    state = getattr(error, "pgcode", None) or getattr(error, "sqlstate", None) or ""
+    found = from_state(error, state) if state else None
+    if found is not None:
+        return found
+    kind, words = type(error).__name__, str(error)
+    if "no such table" in words:
+        return _made((ConfigurationError, "NX-S110"), error)
+    if "no such column" in words:
+        return _made((ConfigurationError, "NX-S111"), error)
+    if kind == "IntegrityError":
+        return _made((InternalError, "NX-S105"), error)
+    sqlite = getattr(error, "sqlite_errorname", "")
+    if sqlite:
+        return _made((UnavailableError, "NX-S103"), error)
+    if kind in ("OperationalError", "InterfaceError", "DatabaseError"):
+        return _made((UnavailableError, "NX-S102"), error)
+    return _made((InternalError, "NX-X100"), error)
+
+
+def unstorable(error: ValueError) -> NexumError:
+    """A text that no text column can hold."""
+    return InputError(f"text cannot be stored: {error}", code="NX-S107")
+
+
+def _made(what: tuple[type[NexumError], str], error: Exception) -> NexumError:
+    kind, code = what
+    lines = str(error).strip().splitlines()
+    return kind(lines[0] if lines else type(error).__name__, code=code)

@@ -1,0 +1,140 @@
+"""What a session holds, gives back, and leaves behind when it dies. The same statements on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from nexum.store.api import Claimed, Mail, TaskKey
+from nexum.store.rows import INSERT_MAIL, mail_row
+from nexum.store.statement import Statement, Transaction
+
+_CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
+_HELD = (
+    "t.run_id, t.path, t.visit, t.item, t.attempt, t.kind, t.queue, t.token, t.deliveries, t.max_run,"
+    " r.last_seq, r.last_hash"
+)
+_BY_SESSION = Statement(f"""
+    SELECT {_HELD}, t.effect_key, t.input_hash, e.state, e.input_hash, e.token,
+           CASE WHEN e.run_id = t.run_id AND e.path = t.path AND e.visit = t.visit AND e.item = t.item THEN 1 ELSE 0 END,
+           e.result, e.result_hash, e.reference
+      FROM nexum_tasks t
+      JOIN nexum_runs r ON r.run_id = t.run_id
+      LEFT JOIN nexum_effects e ON e.tenant = t.tenant AND e.key = t.effect_key AND t.effect_key <> ''
+     WHERE t.state = 'CLAIMED' AND t.session = :session
+     ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item""")  # noqa: S608
+_BY_DEAD = Statement(f"""
+    SELECT {_HELD}, t.policy, t.ttl
+      FROM nexum_sessions s
+      JOIN nexum_tasks t ON t.session = s.session AND t.state = 'CLAIMED'
+      JOIN nexum_runs r ON r.run_id = t.run_id
+     WHERE s.state IN ('ENDED', 'DEAD')
+     ORDER BY t.claimed_at LIMIT :most""")  # noqa: S608
+_RELEASE = Statement(f"""
+    UPDATE nexum_tasks SET state = 'READY', session = '', claimed_at = 0, deliveries = deliveries - 1
+     WHERE {_CELL} AND state = 'CLAIMED' AND session = :session AND token = :token""")  # noqa: S608
+_EFFECT_OF = """
+    tenant = (SELECT tenant FROM nexum_tasks WHERE {cell})
+    AND key = (SELECT effect_key FROM nexum_tasks WHERE {cell}) AND key <> ''
+    AND run_id = :run_id AND path = :path AND visit = :visit AND item = :item""".format(cell=_CELL)
+_UNCLAIM_NEW = Statement(f"""
+    DELETE FROM nexum_effects WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED' AND before = ''""")  # noqa: S608
+_UNCLAIM = Statement(f"""
+    UPDATE nexum_effects SET state = before, claimed_at = 0
+     WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED' AND before <> ''""")  # noqa: S608
+_DELIVERIES = Statement(f"""
+    SELECT t.deliveries FROM nexum_tasks t JOIN nexum_sessions s ON s.session = t.session
+     WHERE {_CELL} AND t.state = 'CLAIMED' AND t.token = :token AND s.state IN ('ENDED', 'DEAD')""")  # noqa: S608
+_REQUEUE = Statement(f"""
+    UPDATE nexum_tasks SET state = :state, session = '', claimed_at = 0, told_at = 0
+     WHERE {_CELL} AND state = 'CLAIMED' AND token = :token""")  # noqa: S608
+_UNKNOWN = Statement(f"""
+    UPDATE nexum_effects SET state = 'UNKNOWN' WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED'""")  # noqa: S608
+_IN_DOUBT = Statement(f"""
+    UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt
+     WHERE {_EFFECT_OF} AND token <= :token AND state IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')""")  # noqa: S608
+_GONE = Statement(f"""
+    DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'CLAIMED' AND token = :token""")  # noqa: S608
+_HOLDS = Statement(f"""
+    SELECT 1 FROM nexum_tasks WHERE {_CELL} AND state = 'CLAIMED' AND token = :token""")  # noqa: S608
+
+
+def adopt(tx: Transaction, session: str) -> list[Claimed]:
+    """The tasks that a session holds, with what the claim of their effects answered or would answer."""
+    found = []
+    for row in tx.rows(_BY_SESSION, session=session):
+        answer = _answer(row[12:18], row[7])
+        if answer is not None:
+            found.append(_claimed(row, tx.now(), answer, row[18:] if answer == "reuse" else None))
+    return found
+
+
+def held_by_dead(tx: Transaction, limit: int) -> list[tuple[Claimed, str, int]]:
+    """Tasks of ended sessions, the longest held first, with policy and ttl of their effects."""
+    now = tx.now()
+    return [(_claimed(row, now), row[12], row[13]) for row in tx.rows(_BY_DEAD, most=limit)]
+
+
+def release(tx: Transaction, session: str, key: TaskKey, token: int) -> bool:
+    """Give back a task that was certainly not begun; its effect is as it was before the claim."""
+    name = {**key._asdict(), "token": token}
+    if not tx.run(_RELEASE, **name, session=session):
+        return False
+    tx.run(_UNCLAIM_NEW, **name)
+    tx.run(_UNCLAIM, **name)
+    return True
+
+
+def requeue(tx: Transaction, key: TaskKey, token: int, poison_after: int) -> str:
+    """Give a dead session's task back; what its effect did is not known from now on."""
+    name = {**key._asdict(), "token": token}
+    found = tx.row(_DELIVERIES, **name)
+    if found is None:
+        return ""
+    poison = int(found[0]) >= poison_after
+    if not tx.run(_REQUEUE, **name, state="POISON" if poison else "READY"):
+        return ""
+    tx.run(_UNKNOWN, **name)
+    return "poison" if poison else "ready"
+
+
+def doubt(tx: Transaction, key: TaskKey, token: int, mail: Mail) -> bool:
+    """An effect becomes IN_DOUBT, its task goes, the fact is on its way; False when an outcome was recorded meanwhile."""
+    name = {**key._asdict(), "token": token}
+    if tx.row(_HOLDS, **name) is None or not tx.run(_IN_DOUBT, **name):
+        return False
+    tx.run(_GONE, **name)
+    tx.insert(INSERT_MAIL, [mail_row(mail, tx.now())])
+    return True
+
+
+def _answer(row: Sequence[Any], token: int) -> str | None:
+    """What the claim of the effect said; None when the task has been recorded already and is not to be run."""
+    effect_key, wanted, state, input_hash, effect_token, mine = row
+    if not effect_key:
+        return ""
+    if state in ("RECORDED", "APPLIED"):
+        return None if mine and effect_token == token else "reuse" if mine or wanted == input_hash else "conflict"
+    if mine and state in ("UNKNOWN", "IN_DOUBT"):
+        return None if effect_token == token else "doubt"
+    if mine and state == "CLAIMED" and effect_token == token:
+        return ""
+    return "conflict" if state is not None and wanted != input_hash else None
+
+
+def _claimed(row: Sequence[Any], now: int, effect: str = "", done: Sequence[Any] | None = None) -> Claimed:
+    return Claimed(
+        key=TaskKey(*row[:5]),
+        kind=row[5],
+        queue=row[6],
+        token=row[7],
+        deliveries=row[8],
+        max_run=row[9],
+        effect=effect,
+        result=bytes(done[0]) if done else b"",
+        result_hash=done[1] if done else "",
+        reference=done[2] if done else "",
+        last_seq=row[10],
+        last_hash=bytes(row[11]),
+        now=now,
+    )

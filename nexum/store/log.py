@@ -1,0 +1,102 @@
+"""Reading a run: head, events, mail, snapshot, payloads."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Iterable
+
+from nexum.errors import InternalError
+from nexum.store import rows
+from nexum.store.api import EventRow, Head, MailRow, Snapshot
+from nexum.store.rows import EVENT_COLUMNS, HEAD_COLUMNS, MAIL_COLUMNS
+from nexum.store.statement import Statement, Transaction
+
+SQUEEZE = 512  # bytes from which compression is worth its time
+
+_HEAD = Statement(f"SELECT {HEAD_COLUMNS} FROM nexum_runs WHERE run_id = :run_id")  # noqa: S608
+_EVENTS = Statement(f"""
+    SELECT {EVENT_COLUMNS} FROM nexum_events WHERE run_id = :run_id AND seq > :seq ORDER BY seq LIMIT :most""")  # noqa: S608
+_INBOX = Statement(f"""
+    SELECT {MAIL_COLUMNS} FROM nexum_inbox WHERE run_id = :run_id ORDER BY priority, id LIMIT :most""")  # noqa: S608
+_KNOWN = Statement("SELECT 1 FROM nexum_events WHERE run_id = :run_id AND dedupe = :dedupe AND dedupe <> ''")
+_PAYLOAD = Statement("SELECT payload FROM nexum_events WHERE run_id = :run_id AND seq = :seq")
+_SNAPSHOT = Statement("SELECT seq, hash, engine, state FROM nexum_snapshots WHERE run_id = :run_id")
+_SAVE_SNAPSHOT = Statement("""
+    INSERT INTO nexum_snapshots (run_id, seq, hash, engine, state, at)
+    VALUES (:run_id, :seq, :hash, :engine, :state, {now})
+    ON CONFLICT (run_id) DO UPDATE
+       SET seq = excluded.seq, hash = excluded.hash, engine = excluded.engine, state = excluded.state, at = excluded.at
+     WHERE nexum_snapshots.seq < excluded.seq""")
+_PUT_BLOB = Statement("""
+    INSERT INTO nexum_blobs (tenant, hash, codec, size, data, touched)
+    VALUES (:tenant, :hash, :codec, :size, :data, {now})
+    ON CONFLICT (tenant, hash) DO UPDATE SET touched = excluded.touched""")
+_BLOB = Statement("SELECT codec, data FROM nexum_blobs WHERE tenant = :tenant AND hash = :hash")
+
+
+def head(tx: Transaction, run_id: str) -> Head | None:
+    """Where a run stands."""
+    found = tx.row(_HEAD, run_id=run_id)
+    return rows.head(found) if found else None
+
+
+def events_after(tx: Transaction, run_id: str, seq: int, limit: int) -> list[EventRow]:
+    """Events with a higher number, in order."""
+    return [rows.event(row) for row in tx.rows(_EVENTS, run_id=run_id, seq=seq, most=limit)]
+
+
+def inbox(tx: Transaction, run_id: str, limit: int) -> list[MailRow]:
+    """A run's mail, urgent first."""
+    return [rows.mail(row) for row in tx.rows(_INBOX, run_id=run_id, most=limit)]
+
+
+def known(tx: Transaction, run_id: str, dedupes: Iterable[str]) -> frozenset[str]:
+    """Which of these keys stand in the events."""
+    return frozenset(key for key in dedupes if tx.row(_KNOWN, run_id=run_id, dedupe=key) is not None)
+
+
+def payload(tx: Transaction, run_id: str, seq: int) -> bytes | None:
+    """The inline payload of one event."""
+    found = tx.row(_PAYLOAD, run_id=run_id, seq=seq)
+    return bytes(found[0]) if found else None
+
+
+def snapshot(tx: Transaction, run_id: str) -> Snapshot | None:
+    """A run's newest snapshot."""
+    found = tx.row(_SNAPSHOT, run_id=run_id)
+    return Snapshot(found[0], bytes(found[1]), found[2], bytes(found[3])) if found else None
+
+
+def save_snapshot(tx: Transaction, run_id: str, snapshot: Snapshot) -> None:
+    """Keep a snapshot if it is newer."""
+    tx.run(_SAVE_SNAPSHOT, run_id=run_id, **snapshot._asdict())
+
+
+def put_blob(tx: Transaction, tenant: str, data: bytes) -> str:
+    """Keep bytes under their hash, compressed when that saves something; gives the hash in hex."""
+    digest = hashlib.sha256(data)
+    squeezed = zlib.compress(data, 1) if len(data) >= SQUEEZE else data
+    codec = "zlib" if len(squeezed) < len(data) else ""
+    kept = squeezed if codec else data
+    tx.run(_PUT_BLOB, tenant=tenant, hash=digest.digest(), codec=codec, size=len(data), data=kept)
+    return digest.hexdigest()
+
+
+def blob(tx: Transaction, tenant: str, hash_: str) -> bytes | None:
+    """Bytes by hash, checked against it."""
+    found = tx.row(_BLOB, tenant=tenant, hash=bytes.fromhex(hash_))
+    if found is None:
+        return None
+    codec, data = found[0], bytes(found[1])
+    try:
+        data = zlib.decompress(data) if codec == "zlib" else data
+    except zlib.error as error:
+        raise _spoilt(tenant, hash_) from error
+    if hashlib.sha256(data).hexdigest() != hash_:
+        raise _spoilt(tenant, hash_)
+    return data
+
+
+def _spoilt(tenant: str, hash_: str) -> InternalError:
+    return InternalError(f"blob {hash_} of tenant {tenant} does not hash to its name", code="NX-S101")

@@ -1,0 +1,55 @@
+"""What has been left lying: due timers, old mail, tasks that nobody was told of or that came too late. Only reads, but one."""
+
+from __future__ import annotations
+
+from nexum.store.api import Due, TaskKey
+from nexum.store.statement import Statement, Transaction
+
+_CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
+_DUE = Statement("SELECT run_id, timer, due FROM nexum_timers WHERE due <= {now} ORDER BY due LIMIT :most")
+_OLD_MAIL = Statement("""
+    SELECT run_id FROM nexum_inbox WHERE at <= {now} - :older GROUP BY run_id ORDER BY MIN(at) LIMIT :most""")
+_UNTOLD = """
+    SELECT run_id, path, visit, item, attempt, queue, told_count FROM nexum_tasks
+     WHERE state = 'READY' AND not_before <= {{now}}
+       AND {latest} + :older * CASE WHEN told_count > 6 THEN 64 ELSE 1 << CAST(told_count AS {whole}) END <= {{now}}
+     ORDER BY priority, created_at LIMIT :most"""
+_READY_UNTOLD = Statement(
+    _UNTOLD.format(latest="GREATEST(created_at, not_before, told_at)", whole="INTEGER"),
+    sqlite=_UNTOLD.format(latest="MAX(created_at, not_before, told_at)", whole="INTEGER"),
+)
+_TELL = Statement(f"""
+    UPDATE nexum_tasks SET told_at = {{now}}, told_count = told_count + 1
+     WHERE {_CELL} AND state = 'READY' AND told_count = :told_count""")  # noqa: S608
+_LATE = Statement("""
+    SELECT run_id, path, visit, item, attempt, queue FROM nexum_tasks
+     WHERE state = 'READY' AND start_by > 0 AND start_by <= {now} ORDER BY start_by LIMIT :most""")
+
+
+def due_timers(tx: Transaction, limit: int) -> list[Due]:
+    """Timers that are due, oldest first."""
+    return [Due(*row) for row in tx.rows(_DUE, most=limit)]
+
+
+def old_mail(tx: Transaction, older_than: int, limit: int) -> list[str]:
+    """Runs with mail that has lain for so long (us), the oldest first."""
+    return [row[0] for row in tx.rows(_OLD_MAIL, older=older_than, most=limit)]
+
+
+def ready_untold(tx: Transaction, older_than: int, limit: int) -> list[tuple[TaskKey, str]]:
+    """READY tasks not announced for `older_than`; the wait doubles with each announcement, up to 64 times.
+
+    A long backlog is not a loss: without the doubling every sweep would announce all of it again. Two sweepers share the
+    work by compare-and-set on the count.
+    """
+    found = []
+    for row in tx.rows(_READY_UNTOLD, older=older_than, most=limit):
+        key = TaskKey(*row[:5])
+        if tx.run(_TELL, **key._asdict(), told_count=row[6]):
+            found.append((key, row[5]))
+    return found
+
+
+def late_starts(tx: Transaction, limit: int) -> list[tuple[TaskKey, str]]:
+    """READY tasks whose schedule_to_start has passed."""
+    return [(TaskKey(*row[:5]), row[5]) for row in tx.rows(_LATE, most=limit)]

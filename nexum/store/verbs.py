@@ -1,0 +1,221 @@
+"""The verbs of `api.Store`, each a transaction around plain statements. The dialects override what they do better."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from sqlalchemy import Select
+
+from nexum.store import claiming, leases, log, starting, steps, sweeping, versions
+from nexum.store.api import (
+    Advance,
+    Claimed,
+    Drain,
+    Due,
+    EventRow,
+    Head,
+    Mail,
+    Record,
+    RecordAnswer,
+    SessionRow,
+    Snapshot,
+    Started,
+    StartRow,
+    StepAnswer,
+    TaskKey,
+    VersionRow,
+)
+from nexum.store.database import Database
+from nexum.store.statement import DIALECTS
+
+
+class Verbs:
+    """A store on a database. `drain` is the dialect's own; docstrings of the verbs stand in `api.Store`."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.dialect = database.dialect
+
+    def now(self) -> int:
+        """The store's clock, in microseconds since 1970."""
+        with self.database.once() as tx:
+            return tx.now()
+
+    def close(self) -> None:
+        """Give back all connections."""
+        self.database.close()
+
+    def select(self, query: Select[Any]) -> list[tuple[Any, ...]]:
+        """Rows of a query over `nexum.store.tables`, for pages and reports; bytes come as the driver gives them."""
+        compiled = query.compile(dialect=DIALECTS[self.dialect], compile_kwargs={"render_postcompile": True})
+        with self.database.once() as tx:
+            return list(tx.execute(str(compiled), dict(compiled.params)).fetchall())
+
+    # versions
+    def register(self, row: VersionRow, *, make_default: bool) -> bool:
+        """Add a version; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return versions.register(tx, row, make_default=make_default)
+
+    def version(self, workflow: str, version: str) -> VersionRow | None:
+        """One version."""
+        with self.database.once() as tx:
+            return versions.version(tx, workflow, version)
+
+    def default_version(self, workflow: str) -> VersionRow | None:
+        """The version that new runs of a workflow get."""
+        with self.database.once() as tx:
+            return versions.default_version(tx, workflow)
+
+    def versions(self, workflow: str = "") -> Sequence[VersionRow]:
+        """All versions, newest first."""
+        with self.database.once() as tx:
+            return versions.all_versions(tx, workflow)
+
+    # starting, and mail from outside
+    def start(self, row: StartRow) -> Started:
+        """Start a run; see `api.Store`."""
+        with self.database.joined() as tx:
+            return starting.start(tx, row)
+
+    def post(self, mail: Mail) -> bool:
+        """Put a fact into a run's inbox; see `api.Store`."""
+        with self.database.joined() as tx:
+            return steps.post(tx, mail)
+
+    # the hot path
+    def step(self, record: Record, advance: Advance) -> StepAnswer:
+        """Record, then advance; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return steps.step(tx, record, advance)
+
+    def record(self, record: Record) -> RecordAnswer:
+        """Only record; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return steps.record_only(tx, record)
+
+    # the slow path
+    def drain(self, run_id: str, *, wait: bool) -> AbstractContextManager[Drain | None]:
+        """Lock one run; see `api.Store`."""
+        raise NotImplementedError
+
+    def has_mail(self, run_id: str) -> bool:
+        """Whether the inbox has rows for this run."""
+        with self.database.once() as tx:
+            return tx.row(steps.HAS_MAIL, run_id=run_id) is not None
+
+    def head(self, run_id: str) -> Head | None:
+        """Where a run stands, without a lock."""
+        with self.database.once() as tx:
+            return log.head(tx, run_id)
+
+    def events_after(self, run_id: str, seq: int, limit: int = 100_000) -> Sequence[EventRow]:
+        """A run's events with a higher number, in order."""
+        with self.database.once() as tx:
+            return log.events_after(tx, run_id, seq, limit)
+
+    def snapshot(self, run_id: str) -> Snapshot | None:
+        """The run's newest snapshot."""
+        with self.database.once() as tx:
+            return log.snapshot(tx, run_id)
+
+    def save_snapshot(self, run_id: str, snapshot: Snapshot) -> None:
+        """Keep a snapshot if it is newer than the stored one."""
+        with self.database.alone() as tx:
+            log.save_snapshot(tx, run_id, snapshot)
+
+    # claims
+    def claim(self, session: str, queues: Sequence[str], limit: int) -> Sequence[Claimed]:
+        """Take READY tasks; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return claiming.claim(tx, session, queues, limit)
+
+    def claim_one(self, session: str, key: TaskKey) -> Claimed | None:
+        """Take this task if it is READY and due; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return claiming.claim_one(tx, session, key)
+
+    def adopt(self, session: str) -> Sequence[Claimed]:
+        """The tasks that this session holds by the database's knowledge."""
+        with self.database.alone() as tx:
+            return leases.adopt(tx, session)
+
+    def release(self, session: str, key: TaskKey, token: int) -> bool:
+        """Give a claimed task back that was certainly not begun."""
+        with self.database.transaction() as tx:
+            return leases.release(tx, session, key, token)
+
+    # sessions
+    def open_session(self, row: SessionRow) -> None:
+        """Insert a live session."""
+        with self.database.alone() as tx:
+            versions.open_session(tx, row)
+
+    def beat(self, sessions: Sequence[str]) -> frozenset[str]:
+        """Renew leases; gives the sessions that are still live."""
+        with self.database.transaction() as tx:
+            return versions.beat(tx, sessions)
+
+    def end_session(self, session: str, *, proof: str) -> None:
+        """Mark a session ended; see `api.Store`."""
+        with self.database.alone() as tx:
+            versions.end_session(tx, session, proof)
+
+    def sessions(self, states: Sequence[str] = ("LIVE", "DRAINING")) -> Sequence[SessionRow]:
+        """Sessions by state."""
+        with self.database.once() as tx:
+            return versions.by_state(tx, states)
+
+    # the sweeper
+    def held_by_dead(self, limit: int) -> Sequence[tuple[Claimed, str, int]]:
+        """Claimed tasks of dead sessions; see `api.Store`."""
+        with self.database.once() as tx:
+            return leases.held_by_dead(tx, limit)
+
+    def requeue(self, key: TaskKey, token: int, *, poison_after: int) -> str:
+        """Give a dead session's task back; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return leases.requeue(tx, key, token, poison_after)
+
+    def doubt(self, key: TaskKey, token: int, mail: Mail) -> bool:
+        """A dead session's effect becomes IN_DOUBT; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return leases.doubt(tx, key, token, mail)
+
+    def due_timers(self, limit: int) -> Sequence[Due]:
+        """Timers that are due, oldest first."""
+        with self.database.once() as tx:
+            return sweeping.due_timers(tx, limit)
+
+    def old_mail(self, older_than: int, limit: int) -> Sequence[str]:
+        """Runs whose oldest mail is older (us)."""
+        with self.database.once() as tx:
+            return sweeping.old_mail(tx, older_than, limit)
+
+    def ready_untold(self, older_than: int, limit: int) -> Sequence[tuple[TaskKey, str]]:
+        """READY tasks that nobody announced; see `api.Store` and `sweeping.ready_untold`."""
+        with self.database.transaction() as tx:
+            return sweeping.ready_untold(tx, older_than, limit)
+
+    def late_starts(self, limit: int) -> Sequence[tuple[TaskKey, str]]:
+        """READY tasks whose schedule_to_start has passed."""
+        with self.database.once() as tx:
+            return sweeping.late_starts(tx, limit)
+
+    # payloads
+    def put_blob(self, tenant: str, data: bytes) -> str:
+        """Keep bytes under their sha256 (hex)."""
+        with self.database.alone() as tx:
+            return log.put_blob(tx, tenant, data)
+
+    def blob(self, tenant: str, hash: str) -> bytes | None:  # noqa: A002 (the protocol's name)
+        """Bytes by hash; see `api.Store`."""
+        with self.database.once() as tx:
+            return log.blob(tx, tenant, hash)
+
+    def payload(self, run_id: str, seq: int) -> bytes | None:
+        """The inline payload of one event."""
+        with self.database.once() as tx:
+            return log.payload(tx, run_id, seq)
