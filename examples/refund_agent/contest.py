@@ -59,7 +59,7 @@ class Report:
         """Median and worst recovery, as text."""
         if not self.recoveries:
             return "none"
-        return f"{statistics.median(self.recoveries):.1f} s (worst {max(self.recoveries):.1f} s)"
+        return f"{statistics.median(self.recoveries):.1f} s ({max(self.recoveries):.1f} s)"
 
 
 def report(

@@ -27,13 +27,13 @@ from nexum.errors import ConfigurationError
 from nexum.testing.services import redis_server
 
 RIGHT, WRONG = 0, 70
-PATIENCE = 8.0  # seconds after the tuned chain has finished in which the default may still show that it recovers
+PATIENCE = 2.0  # seconds after the tuned chain has finished in which the default may still show that it recovers
 
 
 def main() -> int:
     """Run the demo; gives the exit code."""
     arguments = _arguments()
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 112)
     wanted = cases()
     console.print(shown.opening(wanted))
     folder = Path(arguments.keep or tempfile.mkdtemp(prefix="nexum-demo-"))

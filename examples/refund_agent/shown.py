@@ -59,7 +59,7 @@ def comparison(nexum: Report, chains: list[Report]) -> Table:
         ("acts missing, doubled or wrong", [_count(len(r.judgement.problems)) for r in reports]),
         ("claims without an end", [_count(sum(not s for s in r.statuses.values())) for r in reports]),
         ("SIGKILLs", [str(len(r.kills)) for r in reports]),
-        ("from kill to mail, median (worst)", [_recovery(r) for r in reports]),
+        ("from kill to mail: median (worst)", [_recovery(r) for r in reports]),
         ("model requests paid", [str(r.model_requests) for r in reports]),
         ("lines of state handling in the agent", [str(state_lines(HERE / "agents.py")), *[code] * len(chains)]),
     )
@@ -103,5 +103,5 @@ def _count(number: int) -> str:
 def _recovery(report: Report) -> str:
     if not report.lost:
         return report.recovered
-    waited = f"{report.lost} not yet; due {DEFAULT_REDELIVERY:,} s after it began"
-    return f"{report.recovered}; {waited}" if report.recoveries else waited
+    waited = f"{report.lost} not within {report.seconds:.0f} s,\ndue after {DEFAULT_REDELIVERY:,} s"
+    return f"{report.recovered},\n{waited}" if report.recoveries else waited
