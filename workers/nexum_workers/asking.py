@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 from nexum.compiler.handlers import BoundHandler
 from nexum.core.canonical import Json, canonical_bytes
 from nexum.core.expr import EvalError, compile_expr, parse
 from nexum.core.graph.nodes import Llm
-from nexum.crash import crash
 from nexum.engine.work import Outcome, Work
 from nexum.errors import HandlerError
 from nexum.sdk.prompt import Prompt
@@ -23,16 +21,7 @@ async def ask(work: Work, prompt: object, *, door: Door, handler: BoundHandler) 
     if not isinstance(prompt, Prompt):
         wrong = f"{work.node.id} returned {type(prompt).__name__}, not a Prompt"
         return unrecordable(HandlerError(wrong, code="NX-R201"), work.node, prompt)
-    asked = asyncio.ensure_future(
-        execute_llm(work, prompt, door=door, validate=_validator(handler), accept=_acceptor(work))
-    )
-    try:
-        await asyncio.sleep(0)  # the request is on its way
-        crash("model.while_answering", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
-        return await asked
-    except asyncio.CancelledError:
-        asked.cancel()
-        raise
+    return await execute_llm(work, prompt, door=door, validate=_validator(handler), accept=_acceptor(work))
 
 
 def _validator(handler: BoundHandler) -> Callable[[Json], bytes]:
