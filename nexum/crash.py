@@ -33,6 +33,7 @@ POINTS = frozenset(
         "effect.after_record",
         "model.while_answering",
         "step.before_commit",
+        "start.after_insert",
         "step.after_commit",
         "sweep.after_rule",
         "worker.before_session",

@@ -27,6 +27,7 @@ def changes(
     claim: bool = False,
     now: int = 0,
     applied: tuple[str, ...] = (),
+    doubted: tuple[str, ...] = (),
 ) -> Advance:
     """The advance from `before` (at hash `expected`) to `after`.
 
@@ -64,6 +65,7 @@ def changes(
         set_timers=tuple(set_timers),
         clear_timers=tuple(clear_timers),
         applied=applied,
+        doubted=doubted,
         closed=ended,
         error_code=after.cause_error.code if after.cause_error is not None and ended else "",
     )

@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from nexum.core.run.accept import accept
 from nexum.core.run.advance import Grown, NeedsValuesError, advance
 from nexum.core.run.codec import decode_mail
-from nexum.core.run.events import AttemptStopped, Body, Cell, Error, NodeCompleted, NodeStopping, RunSuspended
+from nexum.core.run.events import (
+    AttemptStopped,
+    Body,
+    Cell,
+    EffectInDoubt,
+    Error,
+    NodeCompleted,
+    NodeStopping,
+    RunSuspended,
+)
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.state import CellStatus, State
 from nexum.crash import crash
@@ -29,6 +38,7 @@ from nexum.store.api import Drain, Mail, MailRow, Store, TaskKey
 
 MAX_ROUNDS = 20
 BATCH = 200
+BUSY = "NX-S104"  # the row's holder looks for mail after letting go, and the sweeper comes by
 
 
 @dataclass(slots=True)
@@ -69,14 +79,19 @@ def drain(
             result.known = load(store, graphs, run_id)
             if result.known is None:
                 return result
-        with store.drain(run_id, wait=wait) as held:
-            if held is None:
-                result.busy = True
-                return result
-            known, result.known = result.known, None  # until the commit, nothing of it may be believed
-            batch = _Round(store, held, known, result, clock())
-            more = batch.run()
-            crash("drain.before_commit", run=run_id)
+        known, result.known = result.known, None  # until the commit, nothing of it may be believed
+        try:
+            with store.drain(run_id, wait=wait) as held:
+                if held is None:
+                    result.busy = True
+                    return result
+                more = _Round(store, held, known, result, clock()).run()
+                crash("drain.before_commit", run=run_id)
+        except UnavailableError as error:
+            if error.code != BUSY:
+                raise
+            result.busy = True
+            return result
         crash("drain.after_commit", run=run_id)
         result.known = known
         keep_snapshot(store, known)
@@ -148,7 +163,8 @@ class _Round:
             grown.events,
             rows,
             expected=known.hash,
-            applied=_carried(before, grown.events[0].body),
+            applied=_carried(before, grown.events[0].body, NodeCompleted),
+            doubted=_carried(before, grown.events[0].body, EffectInDoubt),
         )
         self._held.apply(made)
         known.state, known.hash = grown.state, made.new_hash
@@ -182,9 +198,9 @@ def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown
     return Grown(fold(state, suspension), (fact, suspension))
 
 
-def _carried(before: State, fact: Body) -> tuple[str, ...]:
-    """The effect whose recorded result this fact carries into the run."""
-    if not isinstance(fact, NodeCompleted) or fact.by != "attempt":
+def _carried(before: State, fact: Body, kind: type[NodeCompleted | EffectInDoubt]) -> tuple[str, ...]:
+    """The effect of which a fact of this kind speaks."""
+    if not isinstance(fact, kind) or (isinstance(fact, NodeCompleted) and fact.by != "attempt"):
         return ()
     key = before.cells[fact.cell].key
     return (key,) if key else ()

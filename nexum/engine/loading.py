@@ -30,12 +30,12 @@ def load(store: Store, graphs: Graphs, run_id: str) -> Known | None:
 
 
 def extend(known: Known, rows: Sequence[EventRow]) -> None:
-    """Fold rows that follow what is known. Raises `InternalError` NX-S102 when they do not link to it."""
+    """Fold rows that follow what is known. Raises `InternalError` NX-S120 when they do not link to it."""
     state, digest = known.state, known.hash
     for row in rows:
         if row.prev_hash != digest:
             raise InternalError(
-                f"event {row.seq} does not continue the hash chain", code="NX-S102", where=f"run {state.run_id}"
+                f"event {row.seq} does not continue the hash chain", code="NX-S120", where=f"run {state.run_id}"
             )
         state = fold(state, unseal(row))
         digest = row.hash
@@ -65,7 +65,7 @@ def keep_snapshot(store: Store, known: Known) -> None:
 
 
 def read_payload(store: Store, known: Known, ref: Ref) -> bytes:
-    """The bytes of a reference, checked against their hash. Raises `InternalError` NX-S110 when they are gone."""
+    """The bytes of a reference, checked against their hash. Raises `InternalError` NX-S121 when they are gone."""
     data = known.payloads.get(ref.hash)
     if data is not None:
         return data
@@ -73,7 +73,7 @@ def read_payload(store: Store, known: Known, ref: Ref) -> bytes:
     found = store.blob(state.tenant, ref.hash) if ref.seq == BLOB else store.payload(state.run_id, ref.seq)
     if found is None or sha256_hex(found) != ref.hash:
         raise InternalError(
-            f"the payload {ref.hash[:12]} is missing or damaged", code="NX-S110", where=f"run {state.run_id}"
+            f"the payload {ref.hash[:12]} is missing or damaged", code="NX-S121", where=f"run {state.run_id}"
         )
     known.remember(ref.hash, found)
     return found

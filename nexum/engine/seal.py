@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nexum import __version__
-from nexum.core.run.codec import SCHEMA, attempt_of, cell_of, chain, decode, encode
+from nexum.core.run.codec import SCHEMA, attempt_of, cell_of, chain, decode, encode, encode_mail
 from nexum.core.run.events import Cell
 from nexum.core.run.fold import Event
 from nexum.core.run.state import State
@@ -24,10 +24,13 @@ def seal(
     actor: str,
     trace: str,
 ) -> tuple[EventRow, ...]:
-    """Rows for consecutive events; the first is the fact that carries the dedupe key, the payload and the actor."""
+    """Rows for consecutive events; the first is the fact that carries the dedupe key, the payload and the actor.
+
+    The fact is spelled as its mail was, cell included, so that record and event are the same bytes on the wire.
+    """
     rows: list[EventRow] = []
     for place, event in enumerate(events):
-        body = encode(event.body)
+        body = encode_mail(event.body) if place == 0 else encode(event.body)
         cell = cell_of(event.body)
         name = type(event.body).__name__
         inline = payload if place == 0 else b""

@@ -23,6 +23,9 @@ _SET_TIMER = Statement("""
 _APPLY_EFFECT = Statement("""
     UPDATE nexum_effects SET state = 'APPLIED'
      WHERE tenant = :tenant AND key = :key AND run_id = :run_id AND state IN ('RECORDED', 'UNKNOWN', 'IN_DOUBT')""")
+_DOUBT_EFFECT = Statement("""
+    UPDATE nexum_effects SET state = 'IN_DOUBT'
+     WHERE tenant = :tenant AND key = :key AND run_id = :run_id AND state IN ('CLAIMED', 'UNKNOWN', 'FAILED')""")
 _CANCEL = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
 
 
@@ -66,6 +69,8 @@ def follow(tx: Transaction, advance: Advance, now: int, session: str) -> bool:
     claimed = _add_tasks(tx, a, now, session)
     for key_ in a.applied:
         tx.run(_APPLY_EFFECT, tenant=a.tenant, key=key_, run_id=a.run_id)
+    for key_ in a.doubted:
+        tx.run(_DOUBT_EFFECT, tenant=a.tenant, key=key_, run_id=a.run_id)
     if a.closed:
         tx.run(_DROP_TASKS, run_id=a.run_id)
         tx.run(_DROP_TIMERS, run_id=a.run_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from nexum.store.api import Claimed, Mail, TaskKey
+from nexum.store.api import Claimed, Held, Mail, TaskKey
 from nexum.store.rows import INSERT_MAIL, mail_row
 from nexum.store.statement import Statement, Transaction
 
@@ -24,10 +24,11 @@ _BY_SESSION = Statement(f"""
      WHERE t.state = 'CLAIMED' AND t.session = :session
      ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item""")  # noqa: S608
 _BY_DEAD = Statement(f"""
-    SELECT {_HELD}, t.policy, t.ttl
+    SELECT {_HELD}, t.policy, t.ttl, COALESCE(e.first_sent_at, 0)
       FROM nexum_sessions s
       JOIN nexum_tasks t ON t.session = s.session AND t.state = 'CLAIMED'
       JOIN nexum_runs r ON r.run_id = t.run_id
+      LEFT JOIN nexum_effects e ON e.tenant = t.tenant AND e.key = t.effect_key AND t.effect_key <> ''
      WHERE s.state IN ('ENDED', 'DEAD')
      ORDER BY t.claimed_at LIMIT :most""")  # noqa: S608
 _RELEASE = Statement(f"""
@@ -42,12 +43,11 @@ _UNCLAIM_NEW = Statement(f"""
 _UNCLAIM = Statement(f"""
     UPDATE nexum_effects SET state = before, claimed_at = 0
      WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED' AND before <> ''""")  # noqa: S608
-_DELIVERIES = Statement(f"""
-    SELECT t.deliveries FROM nexum_tasks t JOIN nexum_sessions s ON s.session = t.session
-     WHERE {_CELL} AND t.state = 'CLAIMED' AND t.token = :token AND s.state IN ('ENDED', 'DEAD')""")  # noqa: S608
 _REQUEUE = Statement(f"""
-    UPDATE nexum_tasks SET state = :state, session = '', claimed_at = 0, told_at = 0
-     WHERE {_CELL} AND state = 'CLAIMED' AND token = :token""")  # noqa: S608
+    UPDATE nexum_tasks SET state = 'READY', session = '', claimed_at = 0, told_at = 0
+     WHERE {_CELL} AND state = 'CLAIMED' AND token = :token
+       AND session IN (SELECT session FROM nexum_sessions WHERE state IN ('ENDED', 'DEAD'))""")  # noqa: S608
+_EXPIRE = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
 _UNKNOWN = Statement(f"""
     UPDATE nexum_effects SET state = 'UNKNOWN' WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED'""")  # noqa: S608
 _IN_DOUBT = Statement(f"""
@@ -69,10 +69,10 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
     return found
 
 
-def held_by_dead(tx: Transaction, limit: int) -> list[tuple[Claimed, str, int]]:
-    """Tasks of ended sessions, the longest held first, with policy and ttl of their effects."""
+def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
+    """Tasks of ended sessions, the longest held first, with policy, ttl and first sending of their effects."""
     now = tx.now()
-    return [(_claimed(row, now), row[12], row[13]) for row in tx.rows(_BY_DEAD, most=limit)]
+    return [Held(_claimed(row, now), *row[12:15]) for row in tx.rows(_BY_DEAD, most=limit)]
 
 
 def release(tx: Transaction, session: str, key: TaskKey, token: int) -> bool:
@@ -85,17 +85,26 @@ def release(tx: Transaction, session: str, key: TaskKey, token: int) -> bool:
     return True
 
 
-def requeue(tx: Transaction, key: TaskKey, token: int, poison_after: int) -> str:
+def requeue(tx: Transaction, key: TaskKey, token: int) -> bool:
     """Give a dead session's task back; what its effect did is not known from now on."""
     name = {**key._asdict(), "token": token}
-    found = tx.row(_DELIVERIES, **name)
-    if found is None:
-        return ""
-    poison = int(found[0]) >= poison_after
-    if not tx.run(_REQUEUE, **name, state="POISON" if poison else "READY"):
-        return ""
+    if not tx.run(_REQUEUE, **name):
+        return False
     tx.run(_UNKNOWN, **name)
-    return "poison" if poison else "ready"
+    return True
+
+
+def drop_task(tx: Transaction, key: TaskKey, token: int) -> bool:
+    """Remove a claimed task that its run does not know."""
+    return tx.run(_GONE, **key._asdict(), token=token) == 1
+
+
+def expire_start(tx: Transaction, key: TaskKey, mail: Mail) -> bool:
+    """Take a READY task away and say why, in one commit; False when somebody has claimed it."""
+    if not tx.run(_EXPIRE, **key._asdict()):
+        return False
+    tx.insert(INSERT_MAIL, [mail_row(mail, tx.now())])
+    return True
 
 
 def doubt(tx: Transaction, key: TaskKey, token: int, mail: Mail) -> bool:

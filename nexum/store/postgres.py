@@ -26,6 +26,8 @@ class PostgresStore(Verbs):
 
     def step(self, record: Record, advance: Advance) -> StepAnswer:
         """Record, then advance; one statement."""
+        if advance.doubted:  # rare, and no part of the functions
+            return super().step(record, advance)
         with self.database.alone() as tx:
             if postgres_calls.fits_chain(record, advance):
                 sql, values = postgres_calls.CHAIN, postgres_calls.chain_arguments(record, advance, tx.fixed)

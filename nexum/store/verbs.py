@@ -16,6 +16,7 @@ from nexum.store.api import (
     Due,
     EventRow,
     Head,
+    Held,
     Mail,
     Record,
     RecordAnswer,
@@ -147,6 +148,11 @@ class Verbs:
         with self.database.transaction() as tx:
             return leases.release(tx, session, key, token)
 
+    def drop_task(self, key: TaskKey, token: int) -> bool:
+        """Remove a claimed task that its run does not know; False when somebody else holds it."""
+        with self.database.alone() as tx:
+            return leases.drop_task(tx, key, token)
+
     # sessions
     def open_session(self, row: SessionRow) -> None:
         """Insert a live session."""
@@ -169,15 +175,15 @@ class Verbs:
             return versions.by_state(tx, states)
 
     # the sweeper
-    def held_by_dead(self, limit: int) -> Sequence[tuple[Claimed, str, int]]:
+    def held_by_dead(self, limit: int) -> Sequence[Held]:
         """Claimed tasks of dead sessions; see `api.Store`."""
         with self.database.once() as tx:
             return leases.held_by_dead(tx, limit)
 
-    def requeue(self, key: TaskKey, token: int, *, poison_after: int) -> str:
+    def requeue(self, key: TaskKey, token: int) -> bool:
         """Give a dead session's task back; see `api.Store`."""
         with self.database.transaction() as tx:
-            return leases.requeue(tx, key, token, poison_after)
+            return leases.requeue(tx, key, token)
 
     def doubt(self, key: TaskKey, token: int, mail: Mail) -> bool:
         """A dead session's effect becomes IN_DOUBT; see `api.Store`."""
@@ -203,6 +209,11 @@ class Verbs:
         """READY tasks whose schedule_to_start has passed."""
         with self.database.once() as tx:
             return sweeping.late_starts(tx, limit)
+
+    def expire_start(self, key: TaskKey, mail: Mail) -> bool:
+        """Take a late READY task out of the queue and put the fact into the inbox, in one commit."""
+        with self.database.transaction() as tx:
+            return leases.expire_start(tx, key, mail)
 
     # payloads
     def put_blob(self, tenant: str, data: bytes) -> str:

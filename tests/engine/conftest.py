@@ -1,0 +1,50 @@
+"""A store on each database, an engine on it, and a driver that executes work in place of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from databases import drop_postgres, fresh_postgres, fresh_sqlite
+from engine_driver import Driver
+
+from nexum.store.api import Store
+from nexum.store.connect import open_store
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[str]:
+    if request.param == "sqlite":
+        yield fresh_sqlite(tmp_path)
+        return
+    server = request.getfixturevalue("pg_server_url")
+    url = fresh_postgres(server, worker_name)
+    yield url
+    drop_postgres(url, server)
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[Store]:
+    opened = open_store(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def driver(store: Store) -> Driver:
+    return Driver(store)
+
+
+@pytest.fixture
+def another(store: Store, database_url: str) -> Iterator[Callable[[str], Driver]]:
+    """A second process's engine on the same database, as far as the database can tell."""
+    opened: list[Store] = []
+
+    def make(session: str) -> Driver:
+        opened.append(open_store(database_url))
+        return Driver(opened[-1], session=session)
+
+    yield make
+    for each in opened:
+        each.close()
