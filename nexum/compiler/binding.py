@@ -166,8 +166,8 @@ def _unbound(declared: Declared, name: str, scope: Scope) -> Diagnostic:
     near = nearest(name, scope.names)
     fixes = (
         *((f"rename the parameter to `{near}`",) if near else ()),
-        f"names that have a value here: {', '.join(scope.names)}",
-        f"or annotate it with the input model {name_of(scope.input)}, or with Context",
+        f"use a name that has a value here: {', '.join(scope.names)}",
+        f"annotate it with the input model {name_of(scope.input)}, or with Context",
     )
     message = f"parameter `{name}` of `{declared.id}` names no node{did_you_mean(name, scope.names)}"
     return finding("NX-B101", message, at, fixes=fixes)

@@ -85,7 +85,7 @@ def _unknown(declared: Declared, option: str, expr: Expr, names: Names, at: Span
             yield finding("NX-B102", message, at)
         else:
             hint = did_you_mean(root, names.schemas)
-            fix = f"names that have a value here: {', '.join(names.schemas)}"
+            fix = f"use a name that has a value here: {', '.join(names.schemas)}"
             yield finding(
                 "NX-B101", f"`{option}=` of `{declared.id}` reads `{root}`, which is no node{hint}", at, fixes=(fix,)
             )

@@ -47,7 +47,7 @@ def _report(
         "NX-B112",
         f"`{shown}` touches {ban.touches} in compute node `{node_id}`{inside}",
         span(found.source, node),
-        fixes=(ban.mend, "or declare the node as `read`, if it only asks, or as `effect`, if it changes something"),
+        fixes=(ban.mend, "declare the node as `read`, if it only asks, or as `effect`, if it changes something"),
     )
 
 
