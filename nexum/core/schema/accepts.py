@@ -236,7 +236,7 @@ class _Comparison:
 
     def _names(self, r: Schema, v: Schema, at: _At) -> Verdict:
         rule = as_schema(r["propertyNames"])
-        known = self._each_value(rule, list(v.get("properties", {})), {}, at)
+        known = self._each_value(rule, list(v.get("properties", {})), as_schema(v.get("propertyNames", {})), at)
         if not is_open(v) and "patternProperties" not in v:
             return known
         names = {"type": "string", **as_schema(v.get("propertyNames", {}))}
