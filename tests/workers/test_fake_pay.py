@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -136,6 +137,15 @@ def test_a_stored_500_is_repeated_for_its_key_and_never_acts(pay: Fake) -> None:
     assert send(pay, **{"X-Fake-Mode": "stored-500"}).status_code == 500
     assert send(pay).status_code == 500
     assert send(pay, key="other").status_code == 200
+
+
+def test_half_a_request_is_no_request(pay: Fake) -> None:
+    head = "POST /refunds HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", pay.port)) as client:
+        client.sendall(head.encode() + b'{"order_id": "1042", ')
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(100) == b""
+    assert pay.get("/requests") == pay.get("/ledger") == []
 
 
 def test_a_rule_is_used_up_after_its_times(pay: Fake) -> None:

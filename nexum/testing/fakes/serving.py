@@ -94,7 +94,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         address = urlsplit(self.path)
-        data = self.rfile.read(int(self.headers.get("content-length") or 0))
+        length = int(self.headers.get("content-length") or 0)
+        data = self.rfile.read(length)
+        if len(data) < length:  # the client died while it was speaking: half a request is no request
+            self.close_connection = True
+            return
         headers = {key.lower(): value for key, value in self.headers.items()}
         try:
             body = json.loads(data) if data else None
