@@ -17,6 +17,8 @@ import orjson
 Json = Any  # None | bool | int | float | str | list[Json] | dict[str, Json]; recursive aliases cost mypy more than they give
 
 _SMALL = 1 << 53
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
+_LONG = b"0" * 19  # as many digits as the first integer that does not fit
 MAX_DEPTH = 200
 
 
@@ -52,10 +54,12 @@ def reference_bytes(value: Json) -> bytes:
 
 def from_bytes(data: bytes) -> Json:
     """Read JSON bytes; accepts everything that `canonical_bytes` writes."""
+    if _LONG in data.translate(_DIGITS):  # orjson reads an integer beyond 64 bits as a float, silently
+        return json.loads(data)
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return json.loads(data)  # escaped lone surrogates and integers beyond 64 bits
+        return json.loads(data)  # escaped lone surrogates
 
 
 def sha256_hex(data: bytes) -> str:

@@ -208,7 +208,7 @@ def test_a_type_without_schema_is_refused_everywhere() -> None:
     agent = Workflow("Agent", input=Opaque)
 
     @agent.compute()
-    def total(input: Opaque) -> Opaque:
+    def total(input: Opaque) -> Opaque:  # noqa: A002 (the name that binds to the run's input)
         return input
 
     assert [item.code for item in errors(agent)] == ["NX-B108"] * 3
