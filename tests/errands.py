@@ -1,0 +1,117 @@
+"""Workflows for tests with real worker processes. Every act is a line in the file that ERRANDS_LOG names."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from datetime import timedelta
+
+from pydantic import BaseModel
+
+from nexum.sdk.context import Context
+from nexum.sdk.policies import Dedupes, Retry, Timeouts
+from nexum.sdk.registry import Registry
+from nexum.sdk.workflow import Workflow
+
+QUICK = Retry(max_attempts=4, first_wait=timedelta(milliseconds=10), jitter=0)
+
+
+class Errand(BaseModel):
+    name: str
+    seconds: float = 0
+    how: str = ""
+
+
+class Done(BaseModel):
+    name: str
+    pid: int
+
+
+def note(word: str, name: str, key: str = "") -> None:
+    """Append one line at once; the file is the ground truth of what was executed."""
+    line = f"{word} {name} {os.getpid()} {time.time():.3f} {key}\n"
+    with open(os.environ["ERRANDS_LOG"], "a") as log:
+        log.write(line)
+
+
+def done(errand: Errand) -> Done:
+    return Done(name=errand.name, pid=os.getpid())
+
+
+chain = Workflow("Chain", input=Errand)
+
+
+@chain.read(retry=QUICK)
+def first(errand: Errand) -> Done:
+    note("first", errand.name)
+    return done(errand)
+
+
+@chain.compute()
+def second(errand: Errand, first: Done) -> Done:
+    return Done(name=first.name + errand.name, pid=first.pid)
+
+
+@chain.effect(tool="post", provider=Dedupes(ttl=timedelta(hours=1)), retry=QUICK)
+def third(errand: Errand, second: Done, ctx: Context) -> Done:
+    note("third", errand.name, ctx.idempotency_key)
+    time.sleep(errand.seconds)
+    return done(errand)
+
+
+sleepers = Workflow("Sleepers", input=Errand)
+
+
+@sleepers.read(retry=QUICK)
+async def slumber(errand: Errand) -> Done:
+    note("asleep", errand.name)
+    await asyncio.sleep(errand.seconds)
+    note("awake", errand.name)
+    return done(errand)
+
+
+hazards = Workflow("Hazards", input=Errand)
+
+
+@hazards.read(retry=QUICK)
+def hazard(errand: Errand, ctx: Context) -> Done:
+    note("hazard", errand.name)
+    if errand.how == "kill" and ctx.attempt == 1 and _first_time(errand.name):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if errand.how == "hold":
+        time.sleep(errand.seconds)
+    if errand.how == "exit" and ctx.attempt == 1:
+        raise SystemExit(3)
+    return done(errand)
+
+
+stuck = Workflow("Stuck", input=Errand)
+
+
+@stuck.read(retry=QUICK, timeouts=Timeouts(start_to_close=timedelta(milliseconds=400)))
+def never(errand: Errand, ctx: Context) -> Done:
+    note("never", errand.name)
+    if ctx.attempt == 1:
+        threading.Event().wait()
+    return done(errand)
+
+
+held = Workflow("Held", input=Errand)
+
+
+@held.effect(tool="bank", timeouts=Timeouts(start_to_close=timedelta(seconds=30)))
+def wire(errand: Errand, ctx: Context) -> Done:
+    note("wire", errand.name, ctx.idempotency_key)
+    time.sleep(errand.seconds)
+    return done(errand)
+
+
+def _first_time(name: str) -> bool:
+    with open(os.environ["ERRANDS_LOG"]) as log:
+        return sum(line.startswith(f"hazard {name} ") for line in log) == 1
+
+
+REGISTRY = Registry([workflow.build() for workflow in (chain, sleepers, hazards, stuck, held)])

@@ -1,0 +1,128 @@
+"""Real worker processes on a real database, and what they did."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from errands import REGISTRY, Errand
+
+from nexum.broker.connect import open_doorbell
+from nexum.broker.doorbell import Doorbell
+from nexum.client.start import StartRequest, start
+from nexum.engine.sweep import Sweeper
+from nexum.store.api import SessionRow, Store, VersionRow
+from nexum.store.connect import open_store
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+ROOMS = [str(ROOT), *(str(ROOT / room) for room in ("workers", "orchestrator", "dashboard", "migrations")), str(HERE)]
+
+SCRIPT = """
+import json, logging, os, sys
+from nexum import logs
+from nexum.settings import Settings
+from nexum_workers.run import run_worker
+from errands import REGISTRY
+logs.configure(logging.INFO, as_json=False)
+options = json.loads(sys.argv[1])
+settings = Settings(**options.pop("settings"))
+sys.exit(run_worker(settings, REGISTRY, **options))
+"""
+
+
+class Fleet:
+    """A database with every errand registered, the workers started on it, and the log of acts."""
+
+    def __init__(self, url: str, folder: Path, broker: str = "") -> None:
+        self.url = url
+        self.broker = broker
+        self.folder = folder
+        self.log = folder / "acts.log"
+        self.log.touch()
+        self.store: Store = open_store(url)
+        self.doorbell: Doorbell = open_doorbell(url, broker)
+        self.workers: list[subprocess.Popen[bytes]] = []
+        for workflow in REGISTRY:
+            row = VersionRow(workflow.name, workflow.version, "default", workflow.graph.data, "", "", "test", 0)
+            self.store.register(row, make_default=True)
+
+    def worker(self, *, env: dict[str, str] | None = None, **options: object) -> subprocess.Popen[bytes]:
+        """Start a worker; `options` are those of `run_worker`, and `settings`."""
+        import json
+
+        settings = {"database": self.url, "broker": self.broker or "none", "lease_seconds": 3}
+        settings |= options.pop("settings", {})  # type: ignore[arg-type,operator]
+        given = {"settings": settings, "processes": 2, **options}
+        out = (self.folder / f"worker-{len(self.workers)}.txt").open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, json.dumps(given)],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(ROOMS), "ERRANDS_LOG": str(self.log), **(env or {})},
+            stdout=out,
+            stderr=out,
+        )
+        out.close()
+        self.workers.append(process)
+        return process
+
+    def output(self, number: int = 0) -> str:
+        """What a worker has written."""
+        return (self.folder / f"worker-{number}.txt").read_text()
+
+    def start(self, workflow: str, name: str, *, key: str = "", **more: object) -> str:
+        """Start a run; gives its id."""
+        errand = Errand(name=name, **more)  # type: ignore[arg-type]
+        request = StartRequest(workflow, errand.model_dump(), run_key=key)
+        return start(self.store, request, doorbell=self.doorbell).run_id
+
+    def status(self, run_id: str) -> str:
+        """Where a run stands."""
+        head = self.store.head(run_id)
+        assert head is not None
+        return head.status
+
+    def acts(self, word: str) -> list[list[str]]:
+        """The lines of the log that begin with this word, split."""
+        lines = (line.split(" ") for line in self.log.read_text().splitlines())
+        return [line for line in lines if line[0] == word]
+
+    def events(self, run_id: str) -> list[str]:
+        """The types of a run's events."""
+        return [event.type for event in self.store.events_after(run_id, 0)]
+
+    def sessions(self, *states: str) -> list[SessionRow]:
+        """The workers' sessions in these states (default: live ones)."""
+        return [row for row in self.store.sessions(states or ("LIVE", "DRAINING")) if row.kind == "worker"]
+
+    @contextmanager
+    def sweeping(self) -> Iterator[None]:
+        """A sweeper beside the workers, as the scheduler runs it."""
+        stop = threading.Event()
+        sweeper = Sweeper(self.store, self.doorbell)
+
+        def sweep() -> None:
+            while not stop.wait(0.1):
+                sweeper.run_once()
+
+        thread = threading.Thread(target=sweep, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join(10)
+
+    def close(self) -> None:
+        """Kill what is left; children go with their parents."""
+        for process in self.workers:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait(10)
+        self.doorbell.close()
+        self.store.close()
