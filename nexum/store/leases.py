@@ -48,8 +48,6 @@ _REQUEUE = Statement(f"""
      WHERE {_CELL} AND state = 'CLAIMED' AND token = :token
        AND session IN (SELECT session FROM nexum_sessions WHERE state IN ('ENDED', 'DEAD'))""")  # noqa: S608
 _EXPIRE = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
-_UNKNOWN = Statement(f"""
-    UPDATE nexum_effects SET state = 'UNKNOWN' WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED'""")  # noqa: S608
 _IN_DOUBT = Statement(f"""
     UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt
      WHERE {_EFFECT_OF} AND token <= :token AND state IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')""")  # noqa: S608
@@ -86,12 +84,8 @@ def release(tx: Transaction, session: str, key: TaskKey, token: int) -> bool:
 
 
 def requeue(tx: Transaction, key: TaskKey, token: int) -> bool:
-    """Give a dead session's task back; what its effect did is not known from now on."""
-    name = {**key._asdict(), "token": token}
-    if not tx.run(_REQUEUE, **name):
-        return False
-    tx.run(_UNKNOWN, **name)
-    return True
+    """Give a dead session's task back; its effect stays CLAIMED, and the next claim judges whether it may be sent."""
+    return tx.run(_REQUEUE, **key._asdict(), token=token) == 1
 
 
 def drop_task(tx: Transaction, key: TaskKey, token: int) -> bool:

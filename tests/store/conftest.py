@@ -1,0 +1,58 @@
+"""A migrated, empty store for each test, on both databases. The clock stands still until a test moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from databases import drop_postgres, fresh_postgres, fresh_sqlite
+
+from nexum.store.api import Store
+from nexum.store.connect import open_store
+
+
+@dataclass
+class Clock:
+    """A clock that is moved by hand; microseconds."""
+
+    now: int = 1_700_000_000_000_000
+
+    def __call__(self) -> int:
+        return self.now
+
+    def forward(self, seconds: float) -> None:
+        """Move on."""
+        self.now += int(seconds * 1_000_000)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The clock of `store`."""
+    return Clock()
+
+
+@pytest.fixture
+def postgres_url(pg_server_url: str, worker_name: str) -> Iterator[str]:
+    """An empty PostgreSQL database."""
+    url = fresh_postgres(pg_server_url, worker_name)
+    yield url
+    drop_postgres(url, pg_server_url)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of either kind."""
+    if request.param == "sqlite":
+        return fresh_sqlite(tmp_path)
+    found: str = request.getfixturevalue("postgres_url")
+    return found
+
+
+@pytest.fixture
+def store(url: str, clock: Clock) -> Iterator[Store]:
+    """A store on either database, with a clock that is moved by hand."""
+    opened = open_store(url, clock=clock)
+    yield opened
+    opened.close()
