@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent.parent  # where `examples` can be imported
 CLAIMS = HERE / "claims"
 
 Act = Mapping[str, Any]
@@ -56,7 +57,7 @@ def judge(acts: Iterable[Act], wanted: Iterable[Case]) -> Judgement:
     """Compare a ledger with the cases: every refund once per order, every mail once per claim, nothing else."""
     ledger, wanted = list(acts), list(wanted)
     refunds = Counter((act["body"]["order_id"], act["body"]["amount"]) for act in ledger if act["act"] == "refund")
-    mails = Counter(_letter(act) for act in ledger if act["act"] == "mail")
+    mails = Counter(letter_of(act) for act in ledger if act["act"] == "mail")
     due_refunds = Counter({(case.order, case.refund): 1 for case in wanted if case.refund})
     due_mails = Counter((case.claim["email"], case.mail) for case in wanted if case.mail)
     problems = (
@@ -67,7 +68,8 @@ def judge(acts: Iterable[Act], wanted: Iterable[Case]) -> Judgement:
     return Judgement(refunds.total(), due_refunds.total(), mails.total(), due_mails.total(), problems)
 
 
-def _letter(act: Act) -> tuple[str, str]:
+def letter_of(act: Act) -> tuple[str, str]:
+    """Who was written to, and about what."""
     return act["body"]["to"], act["body"]["subject"]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import redis
 
-from examples.refund_agent.cases import Case
+from examples.refund_agent.cases import ROOT, Case
 from examples.refund_agent.contest import Report, report, world
 from examples.refund_agent.killing import Victim, armed
 from examples.refund_agent.shop import ADDRESS
@@ -52,7 +52,7 @@ def run_chain(
         }
         began = time.monotonic()
         claims = json.dumps([(case.name, case.claim) for case in cases]).encode()
-        subprocess.run([sys.executable, "-c", _START], input=claims, env={**os.environ, **env}, check=True)
+        subprocess.run([sys.executable, "-c", _START], input=claims, env={**os.environ, **env}, cwd=ROOT, check=True)
         with (
             redis.Redis.from_url(broker) as connection,
             Victim((sys.executable, *_WORKER, *_QUIET), env, folder, points) as worker,

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from examples.refund_agent.cases import HERE, Case, Judgement, judge
+from examples.refund_agent.cases import HERE, Act, Case, Judgement, judge
 from examples.refund_agent.killing import Kill
 from nexum.testing.fakes import Fake, running
 
@@ -45,6 +45,7 @@ class Report:
     counts kills without one. `statuses` is what the contestant itself says of each claim, "" for nothing."""
 
     name: str
+    acts: tuple[Act, ...]
     judgement: Judgement
     statuses: dict[str, str]
     kills: tuple[Kill, ...]
@@ -52,7 +53,6 @@ class Report:
     lost: int
     model_requests: int
     seconds: float
-    note: str = ""
 
     @property
     def recovered(self) -> str:
@@ -70,7 +70,6 @@ def report(
     statuses: dict[str, str],
     kills: list[Kill],
     seconds: float,
-    note: str = "",
 ) -> Report:
     """Ask the provider and the model what happened."""
     acts = world.pay.get("/ledger")
@@ -81,6 +80,7 @@ def report(
     recoveries = tuple(wait for wait in waits if wait > 0)
     return Report(
         name,
+        tuple(acts),
         judge(acts, cases),
         statuses,
         tuple(kills),
@@ -88,7 +88,6 @@ def report(
         len(waits) - len(recoveries),
         len(world.model.get("/requests")),
         seconds,
-        note,
     )
 
 

@@ -36,7 +36,7 @@ def main() -> int:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 112)
     wanted = cases()
     console.print(shown.opening(wanted))
-    folder = Path(arguments.keep or tempfile.mkdtemp(prefix="nexum-demo-"))
+    folder = Path(arguments.keep).absolute() if arguments.keep else Path(tempfile.mkdtemp(prefix="nexum-demo-"))
     try:
         reports = [run_nexum(folder / "nexum-1", wanted)]
         console.print(shown.claims(reports[0], wanted))

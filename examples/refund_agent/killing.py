@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from examples.refund_agent.cases import Case
+from examples.refund_agent.cases import ROOT, Case
 from nexum.crash import VARIABLE
 
 _LOOK = 0.005  # seconds between two looks for a marker
@@ -73,6 +73,7 @@ class Victim:
             self._process = subprocess.Popen(
                 self.command,
                 env={**os.environ, **self.env, VARIABLE: self.points},
+                cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from rich import box
 from rich.table import Table
 
-from examples.refund_agent.cases import HERE, Case
+from examples.refund_agent.cases import HERE, Case, letter_of
 from examples.refund_agent.celery_side import DEFAULT_REDELIVERY, state_lines
 from examples.refund_agent.contest import Report
 
@@ -23,21 +23,21 @@ def opening(wanted: tuple[Case, ...]) -> str:
     mails = sum(bool(case.mail) for case in wanted)
     return (
         f"[bold]A refund agent, {len(wanted)} claims: {len(orders)} refunds and {mails} mails are due.[/]\n"
-        f"The worker dies by SIGKILL {len(orders) + 1} times: after the provider has paid and before the answer is recorded, "
-        "for each refund,\nand once while the model answers. The payment provider is another process and keeps its own "
-        "ledger; it is the judge.\n"
+        f"Its worker dies by SIGKILL {len(orders) + 1} times: for each refund once, after the provider has paid and before "
+        "the answer is recorded, and once while the model answers. The provider is a process of its own with a ledger "
+        "of its own; the ledger is the judge.\n"
     )
 
 
 def claims(report: Report, wanted: tuple[Case, ...]) -> Table:
-    """How each claim ended on Nexum."""
+    """How each claim ended on Nexum, and what the provider's ledger holds for it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("claim", "what is special", "ended as", "refund"):
-        table.add_column(title, justify="right" if title == "refund" else "left", overflow="fold")
+    for title in ("claim", "what is special", "ended as", "refund in ledger", "mail"):
+        table.add_column(title, overflow="fold")
     for case in wanted:
         status = report.statuses[case.name]
         said = status if status == case.status else f"[red]{status or 'nothing'}, not {case.status}[/]"
-        table.add_row(case.name, case.about, said, f"{case.refund / 100:.2f}" if case.refund else "")
+        table.add_row(case.name, case.about, said, _refunds_of(case, report), _mails_of(case, report))
     return table
 
 
@@ -79,6 +79,17 @@ def closing(right: int, reports: list[Report], wanted: tuple[Case, ...]) -> str:
     faults = [f"  run {n}: {fault}" for n, report in enumerate(reports, 1) for fault in _faults(report, wanted)]
     colour = "red" if faults else "green"
     return "\n".join([*faults, f"[bold {colour}]{right} of {len(reports)}[/]: Nexum's ledger is right"])
+
+
+def _refunds_of(case: Case, report: Report) -> str:
+    found = [act for act in report.acts if act["act"] == "refund" and act["body"]["order_id"] == case.order]
+    return ", ".join(f"{act['id']} {act['body']['amount'] / 100:>6.2f}" for act in found)
+
+
+def _mails_of(case: Case, report: Report) -> str:
+    wanted = (case.claim["email"], case.mail)
+    found = [act for act in report.acts if act["act"] == "mail" and letter_of(act) == wanted]
+    return ", ".join(act["id"] for act in found)
 
 
 def _faults(report: Report, wanted: tuple[Case, ...]) -> list[str]:
