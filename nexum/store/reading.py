@@ -172,7 +172,9 @@ def runs_like(store: Reader, prefix: str, limit: int = 5) -> list[RunRow]:
     """Runs whose id begins or ends like this, newest first: what somebody may have meant."""
     text = clean(prefix)
     like = or_(runs.c.run_id.startswith(text, autoescape=True), runs.c.run_id.endswith(text, autoescape=True))
-    return [RunRow(*row) for row in store.select(select(*_RUN).where(like).order_by(runs.c.created_at.desc()).limit(limit))]
+    return [
+        RunRow(*row) for row in store.select(select(*_RUN).where(like).order_by(runs.c.created_at.desc()).limit(limit))
+    ]
 
 
 def tasks_of(store: Reader, run_ids: Sequence[str]) -> list[TaskRow]:
@@ -226,7 +228,9 @@ def history(
 def pulse(store: Reader, run_id: str) -> tuple[int, ...] | None:
     """Numbers that change whenever a page about this run would: one query. None: no such run."""
     alive = select(func.count()).select_from(sessions).where(sessions.c.state.in_(LIVE)).scalar_subquery()
-    held = select(func.coalesce(func.sum(tasks.c.token), 0), func.coalesce(func.max(tasks.c.claimed_at), 0), func.count())
+    held = select(
+        func.coalesce(func.sum(tasks.c.token), 0), func.coalesce(func.max(tasks.c.claimed_at), 0), func.count()
+    )
     mine = held.select_from(tasks).where(tasks.c.run_id == clean(run_id)).subquery()
     found = store.select(select(runs.c.last_seq, alive, mine).where(runs.c.run_id == clean(run_id)))
     return tuple(int(value) for value in found[0]) if found else None

@@ -25,7 +25,7 @@ class RetrySum(NamedTuple):
     workflow: str
     version: str
     path: str
-    count: int
+    times: int
 
 
 class LatencySum(NamedTuple):
@@ -34,7 +34,7 @@ class LatencySum(NamedTuple):
     workflow: str
     version: str
     path: str
-    count: int
+    times: int
     total_us: int
     within: tuple[int, ...]
 

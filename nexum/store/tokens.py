@@ -22,7 +22,9 @@ SCOPES = {
     "payloads:read": "inputs, outputs, prompts and replies",
 }
 PREFIX = "nx_"
-USED_EVERY = 60 * 1_000_000  # `last_used_at` is a hint for people; writing it on each request would cost more than it tells
+USED_EVERY = (
+    60 * 1_000_000
+)  # `last_used_at` is a hint for people; writing it on each request would cost more than it tells
 
 _INSERT = Insert(api_tokens)
 _FIND = Statement("SELECT name, scopes, expires_at, last_used_at, revoked_at FROM nexum_api_tokens WHERE hash = :hash")
@@ -44,7 +46,9 @@ def create_token(store: Verbs, name: str, scopes: tuple[str, ...], *, expires_at
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
-        raise InputError(f"{', '.join(unknown) or 'no scope'!s} is not a scope; known are {', '.join(SCOPES)}", code="NX-P404")
+        raise InputError(
+            f"{', '.join(unknown) or 'no scope'!s} is not a scope; known are {', '.join(SCOPES)}", code="NX-P404"
+        )
     token = PREFIX + secrets.token_urlsafe(32)
     with store.database.joined() as tx:
         tx.insert(_INSERT, [(_hash(token), clean(name), " ".join(sorted(set(scopes))), tx.now(), expires_at, 0, 0)])

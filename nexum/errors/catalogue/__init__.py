@@ -6,6 +6,7 @@ F configuration, X internal. The command `nexum explain CODE`, the documentation
 
 from __future__ import annotations
 
+from nexum.errors.catalogue.access import ACCESS
 from nexum.errors.catalogue.build import BUILD
 from nexum.errors.catalogue.entry import Entry
 from nexum.errors.catalogue.llm import LLM
@@ -27,4 +28,4 @@ def _table(*families: tuple[Entry, ...]) -> dict[str, Entry]:
     return table
 
 
-CATALOGUE: dict[str, Entry] = _table(BUILD, RUN, WORK, STORAGE, SURFACE, LLM)
+CATALOGUE: dict[str, Entry] = _table(BUILD, RUN, WORK, STORAGE, SURFACE, LLM, ACCESS)

@@ -1,0 +1,294 @@
+"""Why is this run not moving? One sentence, who can do something about it, and the command that helps.
+
+Pure: what is known about a run goes in, a `Standing` comes out. The order of severity is fixed: what has ended; what only
+a person can mend (suspended, in doubt); closing; then what is under way before what waits, because a run with a node at
+work *is* moving. Times are microseconds since 1970 by the store's clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nexum.core.ids import short
+from nexum.core.run.state import Phase
+
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+STANDINGS = {
+    "running": "Running",
+    "queued": "Queued",
+    "no_worker": "No worker",
+    "retrying": "Retrying",
+    "in_doubt": "In doubt",
+    "needs_attention": "Needs attention",
+    "closing": "Closing",
+    "completed": "Completed",
+    "failed": "Failed",
+    "cancelled": "Cancelled",
+    "terminated": "Terminated",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """An error as it was recorded: its code, its message, and where it arose ("" when nowhere in particular)."""
+
+    code: str
+    message: str
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSeen:
+    """One task: an attempt that waits or is under way.
+
+    `since` is when it became ready or was claimed; `worker` names who holds it ("" when nobody does); `silent` is how long
+    that worker has not been heard of beyond its lease, in microseconds (0: it is alive). `trouble` is the last failure.
+    """
+
+    path: str
+    attempt: int
+    since: int
+    attempts: int = 0
+    not_before: int = 0
+    worker: str = ""
+    silent: int = 0
+    trouble: Trouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DoubtSeen:
+    """An effect whose outcome nobody knows."""
+
+    path: str
+    since: int
+    tool: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Who serves the queue of this version: how many processes, when the last one left (0: never seen), tasks ahead."""
+
+    live: int = 0
+    last_left: int = 0
+    ahead: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything that a standing is made from. `trouble` is the run's error, or that of its suspension."""
+
+    run_id: str
+    workflow: str
+    version: str
+    phase: Phase
+    started_at: int
+    ended_at: int = 0
+    suspended_at: int = 0
+    tasks: tuple[TaskSeen, ...] = ()
+    doubts: tuple[DoubtSeen, ...] = ()
+    trouble: Trouble | None = None
+    reason: str = ""
+    fleet: Fleet = field(default_factory=Fleet)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The answer. `since` is 0 when unknown; `who` is "" when nobody has to do anything; `docs` is a code to look up."""
+
+    code: str
+    since: int
+    sentence: str
+    who: str = ""
+    commands: tuple[str, ...] = ()
+    docs: str = ""
+
+    @property
+    def label(self) -> str:
+        """The standing as people read it."""
+        return STANDINGS[self.code]
+
+
+def explain(seen: Situation, now: int) -> Standing:
+    """Name the first reason, in the fixed order of severity."""
+    if seen.phase.is_ended:
+        return _ended(seen)
+    if seen.suspended_at:
+        return _suspended(seen)
+    if seen.doubts:
+        return _in_doubt(seen, now)
+    if seen.phase is Phase.CLOSING:
+        return _closing(seen, now)
+    working = [task for task in seen.tasks if task.worker]
+    if working:
+        return _running(seen, working, now)
+    ready = [task for task in seen.tasks if task.not_before <= now]
+    if not seen.fleet.live and seen.tasks:
+        return _no_worker(seen, min(seen.tasks, key=lambda task: task.since), now)
+    if ready:
+        return _queued(seen, min(ready, key=lambda task: task.since), now)
+    if seen.tasks:
+        return _retrying(min(seen.tasks, key=lambda task: task.not_before), now)
+    return Standing("running", seen.started_at, "The engine is deciding what comes next.")
+
+
+def span(us: int) -> str:
+    """A duration as people read it: `38 s`, `2 h 14 min`, `3 d`."""
+    if us < SECOND:
+        return f"{max(us, 0) // 1000} ms"
+    if us < 10 * SECOND:
+        return f"{us / SECOND:.1f} s"
+    if us < 2 * MINUTE:
+        return f"{us // SECOND} s"
+    if us < HOUR:
+        return f"{us // MINUTE} min"
+    if us < DAY:
+        hours, rest = divmod(us, HOUR)
+        return f"{hours} h {rest // MINUTE} min" if rest >= MINUTE else f"{hours} h"
+    days, rest = divmod(us, DAY)
+    return f"{days} d {rest // HOUR} h" if rest >= HOUR else f"{days} d"
+
+
+def _ended(seen: Situation) -> Standing:
+    took = span(seen.ended_at - seen.started_at)
+    show = (f"nexum show {seen.run_id}",)
+    match seen.phase:
+        case Phase.COMPLETED:
+            return Standing("completed", seen.ended_at, f"Completed in {took}.")
+        case Phase.CANCELLED:
+            return Standing("cancelled", seen.ended_at, f"Cancelled after {took}{_because(seen.reason)}.")
+        case Phase.TERMINATED:
+            return Standing("terminated", seen.ended_at, f"Terminated after {took}{_because(seen.reason)}.")
+        case _:
+            trouble = seen.trouble or Trouble("", "")
+            where = f"{_node(trouble.path)} failed" if trouble.path else "Failed"
+            return Standing(
+                "failed",
+                seen.ended_at,
+                f"{where} after {took}{_told(trouble)}.",
+                who="the author of the workflow",
+                commands=show,
+                docs=trouble.code,
+            )
+
+
+def _suspended(seen: Situation) -> Standing:
+    trouble = seen.trouble or Trouble("NX-R406", "")
+    return Standing(
+        "needs_attention",
+        seen.suspended_at,
+        f"Suspended: the engine could not decide what follows{_told(trouble)}. Nothing recorded is lost.",
+        who="whoever runs Nexum",
+        commands=(f"nexum show {seen.run_id}", f"nexum explain {trouble.code}"),
+        docs=trouble.code,
+    )
+
+
+def _in_doubt(seen: Situation, now: int) -> Standing:
+    doubt = min(seen.doubts, key=lambda found: found.since)
+    more = f" So are {len(seen.doubts) - 1} more." if len(seen.doubts) > 1 else ""
+    tool = f" ({doubt.tool})" if doubt.tool else ""
+    ago = f" {span(now - doubt.since)} ago" if doubt.since else ""
+    return Standing(
+        "in_doubt",
+        doubt.since,
+        f"{_node(doubt.path)}{tool} was sent{ago} and its outcome is not known. "
+        f"It is held, not repeated, until somebody finds out.{more}",
+        who="a person who can look at the provider",
+        commands=(f"nexum show {seen.run_id} --node {doubt.path}",),
+        docs="NX-E201",
+    )
+
+
+def _closing(seen: Situation, now: int) -> Standing:
+    open_paths = ", ".join(dict.fromkeys(_node(task.path) for task in seen.tasks))
+    waits = f" Waits for {open_paths} to stop." if open_paths else ""
+    told = _told(seen.trouble) if seen.trouble else _because(seen.reason)
+    if seen.tasks and not seen.fleet.live:
+        found = _no_worker(seen, min(seen.tasks, key=lambda task: task.since), now)
+        return Standing(
+            "no_worker", found.since, f"Closing{told}. {found.sentence}", found.who, found.commands, found.docs
+        )
+    since = min((task.since for task in seen.tasks), default=0)
+    return Standing("closing", since, f"Closing{told}.{waits}", docs=seen.trouble.code if seen.trouble else "")
+
+
+def _running(seen: Situation, working: list[TaskSeen], now: int) -> Standing:
+    first = min(working, key=lambda task: task.since)
+    more = f" {len(working) - 1} more at work." if len(working) > 1 else ""
+    tried = f" (attempt {first.attempt}{_of(first)})" if first.attempt > 1 or first.attempts > 1 else ""
+    said = f"{_node(first.path)} is running on {first.worker}{tried} for {span(now - first.since)}.{more}"
+    if first.silent:
+        said = (
+            f"{_node(first.path)} was running on {first.worker}, which has been silent for {span(first.silent)}. "
+            "The scheduler gives its work to another worker."
+        )
+        return Standing("running", first.since, said, who="the scheduler", commands=("nexum doctor",), docs="NX-W210")
+    return Standing("running", first.since, said)
+
+
+def _no_worker(seen: Situation, waits: TaskSeen, now: int) -> Standing:
+    left = f" The last one left {span(now - seen.fleet.last_left)} ago." if seen.fleet.last_left else ""
+    return Standing(
+        "no_worker",
+        waits.since,
+        f"{_node(waits.path)} waits, but no live worker runs version {short(seen.version)} of {seen.workflow}.{left}",
+        who="whoever runs the workers",
+        commands=(f"nexum worker --workflow {seen.workflow}",),
+        docs="NX-W203",
+    )
+
+
+def _queued(seen: Situation, waits: TaskSeen, now: int) -> Standing:
+    ahead = f" {_count(seen.fleet.ahead, 'task')} ahead;" if seen.fleet.ahead else ""
+    again = f" (attempt {waits.attempt}{_of(waits)})" if waits.attempt > 1 else ""
+    ready = max(waits.since, waits.not_before)
+    return Standing(
+        "queued",
+        ready,
+        f"{_node(waits.path)}{again} has been ready for {span(now - ready)}.{ahead} {_count(seen.fleet.live, 'worker')} alive.",
+    )
+
+
+def _retrying(waits: TaskSeen, now: int) -> Standing:
+    failed = waits.attempt - 1
+    of = f" of {waits.attempts}" if waits.attempts else ""
+    told = f" ({waits.trouble.code})" if waits.trouble and waits.trouble.code else ""
+    times = "once" if failed == 1 and not of else f"{failed}{of} times"
+    return Standing(
+        "retrying",
+        waits.since,
+        f"{_node(waits.path)} failed {times}{told}. Next try in {span(waits.not_before - now)}.",
+        docs=waits.trouble.code if waits.trouble else "",
+    )
+
+
+def _node(path: str) -> str:
+    return f"`{path}`"
+
+
+def _of(task: TaskSeen) -> str:
+    return f" of {task.attempts}" if task.attempts else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _because(reason: str) -> str:
+    return f": {_cut(reason)}" if reason else ""
+
+
+def _told(trouble: Trouble) -> str:
+    code = f" ({trouble.code})" if trouble.code else ""
+    said = f": {_cut(trouble.message)}" if trouble.message else ""
+    return f"{code}{said}"
+
+
+def _cut(text: str, most: int = 160) -> str:
+    """The first line, shortened; a full stop at its end is the sentence's own."""
+    line = text.strip().splitlines()[0] if text.strip() else ""
+    line = line if len(line) <= most else f"{line[: most - 1]}…"
+    return line.rstrip(".")

@@ -1,0 +1,139 @@
+"""Rows become situations, and situations standings: the same for one run and for a page of fifty."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from nexum.core.canonical import from_bytes
+from nexum.core.ids import queue_name
+from nexum.core.run.standing import DoubtSeen, Fleet, Situation, TaskSeen, Trouble
+from nexum.core.run.state import Phase
+from nexum.store.api import SessionRow
+from nexum.store.reading import EffectRow, RunRow, TaskRow, ToldRow
+
+
+class Crew:
+    """The live processes, asked by session and by queue. `now` is the store's clock."""
+
+    def __init__(self, sessions: Sequence[SessionRow], now: int) -> None:
+        self._by_name = {row.session: row for row in sessions}
+        self._serving: dict[str, int] = defaultdict(int)
+        self._now = now
+        for row in sessions:
+            if self.silence(row.session) == 0:
+                for queue in row.queues:
+                    self._serving[queue] += 1
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """Every queue that some live process serves."""
+        return tuple(sorted(self._serving))
+
+    def serving(self, queue: str) -> int:
+        """How many live processes serve a queue."""
+        return self._serving.get(queue, 0)
+
+    def worker(self, session: str) -> str:
+        """A session as people read it: host and pid, or the beginning of its name when it is gone."""
+        row = self._by_name.get(session)
+        return f"{row.host}:{row.pid}" if row is not None else session[:24]
+
+    def silence(self, session: str) -> int:
+        """For how long (us) a session has been silent beyond its lease; 0 while it is alive."""
+        row = self._by_name.get(session)
+        if row is None:
+            return 1
+        return max(0, self._now - row.beat_at - row.lease)
+
+
+def situation(
+    run: RunRow,
+    tasks: Iterable[TaskRow],
+    effects: Iterable[EffectRow],
+    told: Iterable[ToldRow],
+    crew: Crew,
+    *,
+    attempts: Mapping[str, int] | None = None,
+    fleet: Fleet | None = None,
+) -> Situation:
+    """What is known about one run. `attempts` are the most attempts by node, where the graph has been read."""
+    failed: dict[str, Trouble] = {}
+    doubted: dict[str, int] = {}
+    suspended_at, trouble, reason = 0, None, ""
+    for row in told:
+        body = from_bytes(row.body)
+        match row.type:
+            case "AttemptFailed":
+                failed[row.path] = _trouble(body.get("error"), row.path)
+            case "EffectInDoubt":
+                doubted[row.path] = row.at
+            case "RunSuspended":
+                suspended_at, trouble = row.at, _trouble(body.get("error"))
+            case "RunResumed":
+                suspended_at, trouble = 0, None
+            case "RunClosing" | "RunFailed":
+                trouble = _trouble(body.get("error"), *body.get("cell", [""])[:1])
+            case "CancelRequested" | "RunCancelled" | "RunTerminated":
+                reason = str(body.get("reason", ""))
+    most = attempts or {}
+    return Situation(
+        run_id=run.run_id,
+        workflow=run.workflow,
+        version=run.version,
+        phase=phase_of(run.status),
+        started_at=run.created_at,
+        ended_at=run.ended_at,
+        suspended_at=suspended_at,
+        tasks=tuple(_task(row, crew, most, failed.get(row.path)) for row in tasks),
+        doubts=tuple(
+            DoubtSeen(row.path, doubted.get(row.path, row.claimed_at), row.tool)
+            for row in effects
+            if row.state == "IN_DOUBT"
+        ),
+        trouble=trouble,
+        reason=reason,
+        fleet=fleet or Fleet(live=crew.serving(queue_name(run.workflow, run.version))),
+    )
+
+
+def phase_of(status: str) -> Phase:
+    """The phase that a run's row names; one that this engine does not know counts as running."""
+    try:
+        return Phase(status)
+    except ValueError:
+        return Phase.RUNNING
+
+
+def grouped(rows: Iterable[Any]) -> Mapping[str, list[Any]]:
+    """Rows by their run."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    for row in rows:
+        found[row.run_id].append(row)
+    return found
+
+
+def has_ended(status: str) -> bool:
+    """Whether a run's row says that nothing more will happen."""
+    return phase_of(status).is_ended
+
+
+def _task(row: TaskRow, crew: Crew, attempts: Mapping[str, int], trouble: Trouble | None) -> TaskSeen:
+    claimed = row.state == "CLAIMED"
+    silent = crew.silence(row.session) if claimed else 0
+    return TaskSeen(
+        path=row.path,
+        attempt=row.attempt,
+        since=row.claimed_at if claimed else row.created_at,
+        attempts=attempts.get(row.path.partition("/")[0], 0),
+        not_before=row.not_before,
+        worker=crew.worker(row.session) if claimed else "",
+        silent=silent,
+        trouble=trouble,
+    )
+
+
+def _trouble(error: Mapping[str, Any] | None, path: str = "") -> Trouble:
+    error = error or {}
+    return Trouble(str(error.get("code", "")), str(error.get("message", "")), path)
