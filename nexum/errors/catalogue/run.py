@@ -161,4 +161,21 @@ RUN = (
         ("upgrade Nexum and resume the run", "report the error with the run's history"),
         exit_code=70,
     ),
+    Entry(
+        "NX-R410",
+        "run ended without a result",
+        "The run was cancelled or terminated.",
+        "A result that nobody computed must not be made up.",
+        ("`nexum show` says who ended it and why", "start it again under another `run_key`"),
+        exit_code=3,
+    ),
+    Entry(
+        "NX-R411",
+        "run has not ended in time",
+        "The caller waited as long as it wanted to; the run goes on.",
+        "Only the caller knows how long an answer is worth waiting for.",
+        ("`nexum why` says what the run is waiting for", "wait longer, or ask again later"),
+        exit_code=75,
+        retryable=True,
+    ),
 )

@@ -1,0 +1,3 @@
+"""One module for each management command."""
+
+from __future__ import annotations

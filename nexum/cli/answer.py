@@ -1,0 +1,109 @@
+"""Answers on paper: one JSON document, or text for whoever stands at the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, TextIO
+
+import click
+
+import nexum
+from nexum.cli.table import plain, rich
+from nexum.cli.verb import Choices
+from nexum.errors import Diagnostic
+
+ENDLESS = 100_000  # columns of a pipe: what reads it can cut for itself
+
+
+def envelope(schema: str, code: int, *, diagnostics: Iterable[Diagnostic] = (), **fields: Any) -> dict[str, Any]:
+    """The document of every `--json`: its schema, who wrote it, the exit code, the answer, the findings."""
+    from nexum.cli.complaints import as_json
+
+    head = {"schema": schema, "nexum": nexum.__version__, "exit_code": int(code)}
+    return {**head, **fields, "diagnostics": [as_json(finding) for finding in diagnostics]}
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One document on standard output."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+
+
+def wants_color(choice: str, stream: TextIO) -> bool:
+    """Whether to colour: asked for, else as the environment says, else when a person is looking."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or stream.isatty()
+
+
+def width_of(stream: TextIO) -> int:
+    """Columns to fill: those of the terminal, or of `COLUMNS`; a pipe has no end."""
+    if os.environ.get("COLUMNS", "").isdigit():
+        return int(os.environ["COLUMNS"])
+    return shutil.get_terminal_size().columns if stream.isatty() else ENDLESS
+
+
+class Paper:
+    """Where a command writes its text. Words go to standard output, hints and progress to standard error."""
+
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+        self.width = width_of(sys.stdout)
+        self.color = wants_color(choices.color, sys.stdout)
+
+    def line(self, text: str = "") -> None:
+        """A line of the answer."""
+        click.echo(text, color=self.color)
+
+    def styled(self, text: str, **style: Any) -> str:
+        """The text in a style, where colours are wanted."""
+        return click.style(text, **style) if self.color else text
+
+    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str = "") -> None:
+        """A table no wider than the paper; the column `flexible` gives way first."""
+        draw = rich if self.color else plain
+        click.echo(draw(columns, rows, self.width, flexible), color=self.color, nl=False)
+
+    def hint(self, text: str) -> None:
+        """Something that helps and is no part of the answer; silent with `--quiet` and `--json`."""
+        if not (self.choices.quiet or self.choices.json):
+            click.echo(text, err=True)
+
+    def at(self, micros: int) -> str:
+        """A time: with its date when it is not of today, with its offset from UTC."""
+        if not micros:
+            return "-"
+        moment = datetime.fromtimestamp(micros / 1_000_000, UTC)
+        here = moment if self.choices.utc else moment.astimezone()
+        return here.strftime("%Y-%m-%d %H:%M:%S%z")
+
+
+def rfc3339(micros: int) -> str | None:
+    """A time as it stands in JSON; None for none."""
+    if not micros:
+        return None
+    return datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def duration(micros: int) -> str:
+    """`1.2 s`, `4m05s`, `2h14m`, `3d4h`."""
+    seconds = micros / 1_000_000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600}h"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

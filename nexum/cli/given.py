@@ -1,0 +1,88 @@
+"""Values given on the command line: JSON, `@file`, `-`, and `name=value`."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nexum.core.canonical import Json
+from nexum.errors import InputError, NexumError
+
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def read_input(given: str | None, pairs: Sequence[str]) -> Json:
+    """The input of a run: JSON text, `@file`, `-` for standard input; then each `name=value` put into it.
+
+    Raises `InputError` NX-F112 for what is not JSON, `NexumError` NX-F113 for a file that cannot be read.
+    """
+    value: Json = {} if given is None else _parsed(*_text(given))
+    for pair in pairs:
+        value = _put(value, pair)
+    return value
+
+
+def seconds_of(given: str) -> float:
+    """`90`, `90s`, `5m`, `2h` as seconds. Raises `InputError` NX-F114."""
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)", given.strip())
+    if found is None:
+        raise InputError(f"{given!r} is not a duration", code="NX-F114")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+def _text(given: str) -> tuple[str, str]:
+    """The JSON text and what to call it."""
+    if given == "-":
+        return sys.stdin.read(), "standard input"
+    if not given.startswith("@"):
+        return given, "--input"
+    path = Path(given[1:])
+    try:
+        return path.read_text("utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise NexumError(f"{path} cannot be read: {why}", code="NX-F113") from error
+
+
+def _parsed(text: str, source: str) -> Json:
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except RecursionError as error:
+        raise InputError(f"{source} is nested too deeply", code="NX-F112") from error
+    except ValueError as error:
+        if not isinstance(error, json.JSONDecodeError):
+            raise InputError(f"{source} is not JSON: {error}", code="NX-F112") from error
+        line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
+        raise InputError(
+            f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}: {line[:60]!r}",
+            code="NX-F112",
+        ) from error
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is no number")
+
+
+def _put(value: Json, pair: str) -> Json:
+    """`customer.name=Mika` put into an object; the value is JSON where it reads as JSON, else text."""
+    path, found, text = pair.partition("=")
+    if not found or not path:
+        raise InputError(f"-p {pair!r} is not name=value", code="NX-F112")
+    if not isinstance(value, dict):
+        raise InputError(f"-p {pair!r} cannot be put into {type(value).__name__}, only into an object", code="NX-F112")
+    try:
+        leaf: Json = json.loads(text)
+    except ValueError:
+        leaf = text
+    here = value
+    *folders, name = path.split(".")
+    for folder in folders:
+        here = here.setdefault(folder, {})
+        if not isinstance(here, dict):
+            raise InputError(f"-p {pair!r}: {folder!r} is no object", code="NX-F112")
+    here[name] = leaf
+    return value

@@ -1,0 +1,69 @@
+"""The group of commands, and the way in and out of it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+
+import click
+
+from nexum import __version__
+from nexum.cli.exits import conclude
+from nexum.cli.verb import Choices, Lazy, LazyGroup, code_of
+from nexum.errors import NexumError
+
+COMMANDS = {
+    "dev": Lazy("nexum.cli.commands.dev", "Dashboard, scheduler and a worker on this machine, reloading on change."),
+    "demo": Lazy("nexum.cli.commands.demo", "Watch an agent survive kill -9 with one refund sent."),
+    "build": Lazy("nexum.cli.commands.build", "Compile the workflows, check them, show their versions."),
+    "deploy": Lazy("nexum.cli.commands.deploy", "Register the built versions and make them the default."),
+    "start": Lazy("nexum.cli.commands.start", "Start a run."),
+    "list": Lazy("nexum.cli.commands.list", "The newest runs, or those that a query matches."),
+    "show": Lazy("nexum.cli.commands.show", "One run: where it stands, its nodes, its last events."),
+    "why": Lazy("nexum.cli.commands.why", "Why a run is where it is, and what to do."),
+    "worker": Lazy("nexum.cli.commands.worker", "Execute the nodes of this code's versions."),
+    "scheduler": Lazy("nexum.cli.commands.scheduler", "Fire timers and take up what was lost."),
+    "db": Lazy("nexum.cli.commands.db", "The database: `db upgrade`, `db status`."),
+    "doctor": Lazy("nexum.cli.commands.doctor", "Look for what is wrong, and say how to mend it."),
+    "explain": Lazy("nexum.cli.commands.explain", "What an error code means and how to mend it."),
+}
+
+
+def _versions(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    click.echo(f"nexum {__version__}\npython {sys.version.split()[0]}")
+    for name in ("django", "celery", "sqlalchemy"):
+        click.echo(f"{name} {metadata.version(name)}")
+    ctx.exit()
+
+
+@click.group(
+    "nexum",
+    cls=LazyGroup,
+    lazy=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="`nexum COMMAND --help` says more. `nexum explain CODE` explains an error.",
+)
+@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_versions, help="Versions in use.")
+def nexum() -> None:
+    """Durable agents for Django shops, on the Celery they already run."""
+
+
+def run(args: Sequence[str] | None = None, *, prog: str = "nexum") -> int:
+    """Run one command; gives its exit code. The console script, `python -m nexum` and `manage.py nexum` end with it."""
+    words = list(sys.argv[1:] if args is None else args) or ["--help"]
+    choices = Choices()
+
+    def act() -> int:
+        with nexum.make_context(prog, words, obj=choices) as ctx:
+            return code_of(nexum.invoke(ctx))
+
+    return conclude(act, lambda error, code: _complain(error, code, choices, words))
+
+
+def _complain(error: NexumError, code: int, choices: Choices, words: Sequence[str]) -> None:
+    from nexum.cli.complaints import complain
+
+    complain(error, code, as_json=choices.json or "--json" in words, color=choices.color)
