@@ -10,19 +10,21 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from nexum.compiler.annotations import Unsupported, adapter_of, name_of, schema_of
-from nexum.compiler.binding import Marks, Scope, bind
+from nexum.compiler.binding import Marks, Scope, Signature, bind
 from nexum.compiler.checked import Checked, leaves, may_be_skipped, skipped_by_others
-from nexum.compiler.conditions import RUN, RUN_SCHEMA, Names, read
+from nexum.compiler.conditions import RUN, RUN_SCHEMA, Names, business_key, condition
 from nexum.compiler.declared import Declared, Draft
 from nexum.compiler.diagnostics import finding, render_all
 from nexum.compiler.emit import node_of
 from nexum.compiler.fingerprint import why_not
 from nexum.compiler.handlers import BoundHandler
 from nexum.compiler.names import check_names
-from nexum.compiler.options import check_options
+from nexum.compiler.options import check_options, check_reference
 from nexum.compiler.purity import impurities
+from nexum.compiler.references import Reference
 from nexum.compiler.sources import handler_span, line_span
 from nexum.compiler.subsume import check_accepts
+from nexum.core.expr.build import ref
 from nexum.core.graph.nodes import INPUT, Schema
 from nexum.core.graph.workflow import Graph
 from nexum.errors import BuildError, Diagnostic
@@ -104,6 +106,7 @@ class _Compiler:
         signature = bind(declared, Scope(self._draft.input, outputs, later, self._marks), problems)
         kinds = {INPUT: self._draft.input, **outputs}
         problems.extend(check_accepts(declared, signature, self._schemas, kinds))
+        problems.extend(check_reference(declared, signature.schema))
         if declared.kind == "compute":
             problems.extend(impurities(declared.id, declared.handler))
         reason = why_not(declared.handler)
@@ -116,10 +119,23 @@ class _Compiler:
         return Checked(
             declared,
             signature,
-            read(declared, "when", declared.when, names, problems),
-            read(declared, "key", declared.key, names, problems),
-            read(declared, "accept", declared.accept, own, problems),
+            condition(declared, "when", declared.when, names, problems),
+            business_key(declared, declared.key, names, problems),
+            condition(declared, "accept", self._accept(declared, signature), own, problems),
         )
+
+    def _accept(self, declared: Declared, signature: Signature) -> object:
+        """`accept=` as it was written, or what a function given there builds from a reference to the output."""
+        if not callable(declared.accept):
+            return declared.accept
+        try:
+            built: object = declared.accept(
+                Reference(ref(declared.id), signature.output, frozenset({self._draft.workflow}))
+            )
+        except BuildError as error:
+            self._problems.extend(error.diagnostics)
+            return None
+        return built
 
 
 def _handler(node: Checked) -> BoundHandler:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from nexum.compiler.declared import Declared
@@ -10,8 +10,12 @@ from nexum.compiler.diagnostics import did_you_mean, finding
 from nexum.compiler.references import Reference, expression_of, owners_of
 from nexum.compiler.sources import Span, option_span
 from nexum.core.expr.parse import parse
+from nexum.core.expr.spell import spell
 from nexum.core.expr.syntax import Expr, ExprError, refs
+from nexum.core.expr.typecheck import Checked, check
+from nexum.core.expr.types import known, worded
 from nexum.core.graph.nodes import INPUT, Schema
+from nexum.core.schema import alternatives, field_at, kinds
 from nexum.errors import Diagnostic
 
 RUN = "run"
@@ -20,6 +24,9 @@ RUN_SCHEMA: Schema = {
     "properties": {"id": {"type": "string"}, "key": {"type": "string"}, "tenant": {"type": "string"}},
     "required": ["id", "key", "tenant"],
 }
+
+_KEYS = frozenset({"string", "integer"})
+_SAME_FOR_ALL = frozenset({(RUN, "tenant")})  # what does not tell one run from another
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +42,75 @@ class Names:
     later: frozenset[str]
 
 
-def read(declared: Declared, option: str, value: object, names: Names, problems: list[Diagnostic]) -> Expr | None:
-    """The expression of an option; None when there is none, or when it cannot be read (then `problems` says why)."""
+def condition(declared: Declared, option: str, value: object, names: Names, problems: list[Diagnostic]) -> Expr | None:
+    """The condition of an option; None when there is none, or when it cannot be used (then `problems` says why)."""
+    expr = _read(declared, option, value, names, problems)
+    if expr is None:
+        return None
+    at = option_span(declared, option)
+    found = check(expr, names.schemas, absent=names.absent)
+    mine = list(_mistakes(declared, option, found, names, at))
+    if not refs(expr):
+        mine.append(finding("NX-B115", f"`{option}=` of `{declared.id}` is the constant `{spell(expr)}`", at))
+    elif not found.is_condition:
+        message = f"`{option}=` of `{declared.id}` is {worded(found.type)}, not true or false"
+        mine.append(finding("NX-B114", message, at))
+    problems.extend(mine)
+    return expr
+
+
+def business_key(declared: Declared, value: object, names: Names, problems: list[Diagnostic]) -> Expr | None:
+    """The key expression of an effect; like `condition`, but a string or integer that is there in every run."""
+    expr = _read(declared, "key", value, names, problems)
+    if expr is None:
+        return None
+    at = option_span(declared, "key")
+    found = check(expr, names.schemas, absent=names.absent)
+    mine = list(_mistakes(declared, "key", found, names, at))
+    paths = refs(expr)
+    if paths <= _SAME_FOR_ALL:
+        message = f"`key=` of `{declared.id}` is `{spell(expr)}`, the same for every run"
+        mine.append(finding("NX-B121", message, at))
+    elif not mine and not known(found.type) <= _KEYS:
+        mine.append(finding("NX-B122", f"`key=` of `{declared.id}` is {worded(found.type)}", at))
+    elif not mine:
+        for path in sorted(path for path in paths if may_be_missing(names.schemas[path[0]], path[1:])):
+            message = f"`key=` of `{declared.id}` reads `{'.'.join(path)}`, which may be null or left out"
+            mine.append(finding("NX-B122", message, at))
+    problems.extend(mine)
+    return expr
+
+
+def may_be_missing(schema: Schema, path: Sequence[str]) -> bool:
+    """Whether the value at a path can be null, or not there because a field on the way may be left out."""
+    holders = alternatives(schema)
+    for name in path:
+        if any(name not in holder.get("required", ()) for holder in holders):
+            return True
+        holders = tuple(one for part in holders for one in alternatives(field_at(part, (name,)) or {}))
+    return any("null" in kinds(holder) for holder in holders)
+
+
+def _mistakes(declared: Declared, option: str, found: Checked, names: Names, at: Span) -> Iterator[Diagnostic]:
+    where = f"`{option}=` of `{declared.id}`"
+    for problem in found.problems:
+        if problem.may_be_unknown:
+            root = problem.path[0]
+            message = f"{where} reads `{problem.where}`, and `{root}` may be skipped"
+            yield finding(
+                "NX-B116", message, at, fixes=(f"write `has({root}) && ...`", "take up the other case with `||`")
+            )
+        elif problem.path and field_at(names.schemas[problem.path[0]], problem.path[1:]) is None:
+            hint = f"; did you mean '{problem.did_you_mean}'?" if problem.did_you_mean else ""
+            yield finding(
+                "NX-B105", f"{where} reads `{problem.where}`, which is no field{hint}", at, why=problem.message
+            )
+        else:
+            fixes = (f"write `{problem.did_you_mean}`",) if problem.did_you_mean else ()
+            yield finding("NX-B114", f"{where}: {problem.message}", at, fixes=fixes)
+
+
+def _read(declared: Declared, option: str, value: object, names: Names, problems: list[Diagnostic]) -> Expr | None:
     if value is None or (isinstance(value, str) and not value):
         return None
     at = option_span(declared, option)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from nexum.compiler.declared import Declared
-from nexum.compiler.diagnostics import finding
+from nexum.compiler.diagnostics import did_you_mean, finding
 from nexum.compiler.sources import line_span, option_span
+from nexum.core.graph.nodes import Schema
 from nexum.core.graph.policies import SECOND
+from nexum.core.schema import field_at, fields
 from nexum.errors import Diagnostic
 
 _PRIORITIES = range(-9, 10)
@@ -30,6 +32,16 @@ def check_options(node: Declared) -> Iterator[Diagnostic]:
         yield finding("NX-B124", message, option_span(node, "repair"))
     for message in _contradictions(node):
         yield finding("NX-B123", message, option_span(node, "timeouts"))
+
+
+def check_reference(node: Declared, output: Schema) -> Iterator[Diagnostic]:
+    """A finding when `reference=` of an effect is no path in its output."""
+    path = node.reference.split(".") if node.reference else []
+    if not output or not path or field_at(output, path) is not None:
+        return
+    hint = did_you_mean(path[-1], fields(field_at(output, path[:-1]) or {}))
+    message = f"`reference=` of `{node.id}` is `{node.reference}`, which is no field of its output{hint}"
+    yield finding("NX-B105", message, option_span(node, "reference"))
 
 
 def _contradictions(node: Declared) -> Iterator[str]:
