@@ -217,8 +217,8 @@ class Verbs:
 
     # payloads
     def put_blob(self, tenant: str, data: bytes) -> str:
-        """Keep bytes under their sha256 (hex)."""
-        with self.database.alone() as tx:
+        """Keep bytes under their sha256 (hex); joins the caller's transaction, as the start that refers to them does."""
+        with self.database.joined() as tx:
             return log.put_blob(tx, tenant, data)
 
     def blob(self, tenant: str, hash: str) -> bytes | None:  # noqa: A002 (the protocol's name)

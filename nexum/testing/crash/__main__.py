@@ -1,0 +1,128 @@
+"""`make crash RUNS=500 KILLS=100`: start runs, kill processes, judge by the ledger, write build/crash.json."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from nexum.store.api import Store
+from nexum.store.connect import open_store
+from nexum.store.judging import statuses
+from nexum.testing.crash.judge import ENDED, Verdict, judge
+from nexum.testing.crash.monkey import Monkey
+from nexum.testing.crash.world import World, world
+
+REPORT = Path("build/crash.json")
+LEASE_SECONDS = 3.0
+GRACE = 90.0  # seconds after the last kill in which every run must end
+CLEAN, FOUND = 0, 70
+
+
+def main() -> int:
+    """Run the suite; gives the exit code."""
+    arguments = _arguments()
+    folder = Path(tempfile.mkdtemp(prefix="nexum-crash-"))
+    began = time.monotonic()
+    with world(folder, lease=LEASE_SECONDS, prepare="nexum.testing.crash.agents") as here:
+        store = open_store(here.database, role="judge")
+        monkey = Monkey(here, store, arguments.seed, arguments.kills, arguments.pause)
+        wanted = _attack(here, store, monkey, arguments.runs)
+        verdict = judge(store, here.ledger, wanted)
+        store.close()
+    report = _report(verdict, monkey, arguments, time.monotonic() - began)
+    _write(report)
+    if verdict.is_clean:
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        sys.stderr.write(f"logs and ledger are kept in {folder}\n")
+    return CLEAN if verdict.is_clean else FOUND
+
+
+def _attack(here: World, store: Store, monkey: Monkey, runs: int) -> dict[str, str]:
+    """Start the runs while the monkey rages; wait until all have ended or are held."""
+    wanted: dict[str, str] = {}
+    rage = threading.Thread(target=monkey.rampage, name="monkey")
+    length = monkey.kills * monkey.pause
+    rage.start()
+    with ThreadPoolExecutor(8) as pool:
+        orders = [f"order-{n}" for n in range(1, runs + 1)]
+        for order, run_id in pool.map(lambda order: _start(here, order, runs, length), orders):
+            wanted[run_id] = order
+    _say(f"{runs} runs started")
+    limit = 0.0
+    while True:
+        monkey.look()
+        ended = sum(status in ENDED for status in statuses(store, list(wanted)).values())
+        limit = time.monotonic() + GRACE if rage.is_alive() else limit
+        if not rage.is_alive() and (ended == len(wanted) or time.monotonic() > limit):
+            break
+        time.sleep(0.1)
+    rage.join()
+    _say(f"{sum(monkey.victims.values())} kills: {monkey.victims}; {ended} of {runs} runs have ended")
+    return wanted
+
+
+def _start(here: World, order: str, runs: int, length: float) -> tuple[str, str]:
+    """Start one run, asking again for as long as nobody answers; starts are spread over the time of the kills."""
+    place = int(order.partition("-")[2])
+    time.sleep(max(0.0, length * 8 / max(runs, 1) * random.Random(place).uniform(0.5, 1.0)))  # noqa: S311
+    while True:
+        try:
+            answer = httpx.post(f"{here.web_url}/orders/{order}", json={"amount": 1000 + place}, timeout=5)
+        except httpx.TransportError:
+            time.sleep(0.1)
+            continue
+        if answer.status_code == 201:
+            return order, str(answer.json()["run_id"])
+        time.sleep(0.2)
+
+
+def _report(verdict: Verdict, monkey: Monkey, arguments: argparse.Namespace, seconds: float) -> dict[str, Any]:
+    times = sorted(monkey.recoveries)
+    return {
+        **asdict(verdict),
+        "kills": sum(monkey.victims.values()),
+        "victims": monkey.victims,
+        "recovery_p50_s": round(times[len(times) // 2], 2) if times else None,
+        "recovery_p99_s": round(times[min(len(times) - 1, int(len(times) * 0.99))], 2) if times else None,
+        "struck_runs": len(times),
+        "lease_s": LEASE_SECONDS,
+        "seconds": round(seconds, 1),
+        "seed": arguments.seed,
+    }
+
+
+def _write(report: dict[str, Any]) -> None:
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps(report, indent=2) + "\n")
+    _say("\n".join(f"  {name:18} {value}" for name, value in report.items()))
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("crash", description=__doc__)
+    parser.add_argument("runs", type=int)
+    parser.add_argument("kills", type=int)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 31))
+    parser.add_argument("--pause", type=float, default=0.6, help="seconds between two kills, on average")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""The workflow under attack: look up, decide, pay, write; two effects under keys that the provider honours."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from pydantic import BaseModel
+
+from nexum import Context, Dedupes, Retry, Workflow
+
+PROVIDER = "NEXUM_CRASH_PROVIDER"  # where the provider is
+PATIENT = Retry(max_attempts=50, first_wait=timedelta(milliseconds=100), ceiling=timedelta(seconds=2))
+HONOURED = Dedupes(ttl=timedelta(hours=24))
+
+
+class Order(BaseModel):
+    """What is to be refunded; `amount` is in minor units."""
+
+    order_id: str
+    amount: int
+
+
+class Decision(BaseModel):
+    """The order, and what is paid back."""
+
+    order_id: str
+    pay: int
+
+
+class Receipt(BaseModel):
+    """The provider's reference."""
+
+    id: str
+
+
+agent = Workflow("CrashAgent", input=Order)
+
+
+@agent.read(retry=PATIENT)
+def looked_up(order: Order) -> Order:
+    """Ask the provider's shop side; the answer does not matter, that it is asked does."""
+    httpx.get(os.environ[PROVIDER] + "/refunds", params={"order_id": order.order_id}, timeout=5).raise_for_status()
+    return order
+
+
+@agent.compute()
+def decided(looked_up: Order) -> Decision:
+    """Pay everything back."""
+    return Decision(order_id=looked_up.order_id, pay=looked_up.amount)
+
+
+@agent.effect(tool="pay.refund", key=decided.out.order_id, provider=HONOURED, reference="id", retry=PATIENT)
+def paid(decided: Decision, ctx: Context) -> Receipt:
+    """One refund per order."""
+    return _act("/refunds", {"order_id": decided.order_id, "amount": decided.pay}, ctx.idempotency_key)
+
+
+@agent.compute()
+def worded(decided: Decision, paid: Receipt) -> str:
+    """The letter's text."""
+    return f"We refunded {decided.pay} for {decided.order_id} under {paid.id}."
+
+
+@agent.effect(tool="mail.send", provider=HONOURED, reference="id", retry=PATIENT)
+async def mailed(decided: Decision, worded: str, ctx: Context) -> Receipt:
+    """One mail per run; an async handler, so that both ways of executing are under attack."""
+    body = {"to": f"{decided.order_id}@example.org", "subject": "Refund", "body": worded}
+    async with httpx.AsyncClient(timeout=5) as client:
+        headers = {"Idempotency-Key": ctx.idempotency_key}
+        answer = await client.post(os.environ[PROVIDER] + "/mails", json=body, headers=headers)
+    return Receipt(id=answer.raise_for_status().json()["id"])
+
+
+def _act(path: str, body: dict[str, Any], key: str) -> Receipt:
+    answer = httpx.post(os.environ[PROVIDER] + path, json=body, headers={"Idempotency-Key": key}, timeout=5)
+    return Receipt(id=answer.raise_for_status().json()["id"])
+
+
+crash_agent = agent.build()

@@ -1,0 +1,91 @@
+"""Who is killed, when; and how long what was held by the dead takes to move again."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from nexum.store.api import Store
+from nexum.testing.crash.world import Kept, World, until
+
+WEIGHTS = {"child": 45, "worker": 20, "scheduler": 12, "web": 13, "redis": 10}
+
+
+@dataclass(slots=True)
+class Monkey:
+    """Sends `kills` signals, one every `pause` seconds on average, by the seed's choice."""
+
+    world: World
+    store: Store
+    seed: int
+    kills: int
+    pause: float
+    victims: dict[str, int] = field(default_factory=lambda: dict.fromkeys(WEIGHTS, 0))
+    recoveries: list[float] = field(default_factory=list)
+    _waiting: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def rampage(self) -> None:
+        """Kill until all kills are done."""
+        rng = random.Random(self.seed)  # noqa: S311 (reproducible, not secret)
+        at = time.monotonic()
+        for _ in range(self.kills):
+            at += rng.uniform(0.2, 1.8) * self.pause
+            until(at)
+            self._strike(rng)
+
+    def look(self) -> None:
+        """Note which of the struck runs have moved on or ended since."""
+        now = time.monotonic()
+        with self._lock:
+            for run_id, (seq, since) in list(self._waiting.items()):
+                head = self.store.head(run_id)
+                if head is not None and head.seq > seq:
+                    self.recoveries.append(now - since)
+                    del self._waiting[run_id]
+
+    @property
+    def still_waiting(self) -> int:
+        """Struck runs that have not moved yet."""
+        return len(self._waiting)
+
+    def _strike(self, rng: random.Random) -> None:
+        names = list(WEIGHTS)
+        victim = rng.choices(names, [WEIGHTS[name] for name in names])[0]
+        pick = rng.random()
+        if victim == "child":
+            worker = self.world.processes["worker"]
+            children = worker.children()
+            if not children:
+                victim = "worker"
+            else:
+                pid = children[int(pick * len(children))]
+                self._note({pid})
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+        if victim != "child":
+            kept: Kept = self.world.processes[victim]
+            if victim == "worker":
+                self._note({kept.pid, *kept.children()})
+            kept.kill()
+        self.victims[victim] += 1
+
+    def _note(self, pids: set[int]) -> None:
+        """Remember the runs whose tasks the dying processes hold."""
+        now = time.monotonic()
+        held = [
+            claimed.key.run_id
+            for row in self.store.sessions()
+            if row.pid in pids
+            for claimed in self.store.adopt(row.session)
+        ]
+        with self._lock:
+            for run_id in held:
+                head = self.store.head(run_id)
+                if head is not None and run_id not in self._waiting:
+                    self._waiting[run_id] = (head.seq, now)
