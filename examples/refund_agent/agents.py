@@ -57,10 +57,13 @@ class Verdict(BaseModel):
     reason: str
 
 
+Decision = Literal["refund", "decline", "review"]
+
+
 class Route(BaseModel):
     """The decision, and what it is about."""
 
-    decision: Literal["refund", "decline", "review"]
+    decision: Decision
     order_id: str
     amount: int
     currency: str
@@ -125,6 +128,7 @@ def verdict(claim: Claim, purchase: Purchase) -> Prompt[Verdict]:
 @agent.compute()
 def route(purchase: Purchase, verdict: Verdict) -> Route:
     """Decide by rules; the opinion is one of their inputs."""
+    decision: Decision
     if verdict.score < SURE:
         decision, why = "review", "the case is not clear"
     elif not verdict.refund:

@@ -5,7 +5,8 @@ key per order and per claim, retries with back-off, redelivery tuned from one ho
 in the messages. Decisions, letters and the prompt are the very functions of `agents.py`.
 
 What stands between the markers `# state` and `# end` is there for one reason: something may die half way. The demo counts
-those lines; in `agents.py` there are none.
+those lines. What the agent on Nexum also says, each in its own way, is not counted: retries and
+keys.
 """
 
 from __future__ import annotations
@@ -24,7 +25,17 @@ from nexum.crash import crash
 MODEL = "gpt-4o-mini"
 REPAIRS = 2
 
-app = Celery("refund_chain", broker=os.environ.get("CHAIN_BROKER", "redis://127.0.0.1:6379/0"))
+
+class Steady(Task[Any, Any]):
+    """A task that tries again when the provider or the model does not answer."""
+
+    autoretry_for = (httpx.HTTPError,)
+    retry_backoff = 1
+    retry_backoff_max = 10
+    max_retries = 6
+
+
+app = Celery("refund_chain", broker=os.environ.get("CHAIN_BROKER", "redis://127.0.0.1:6379/0"), task_cls=Steady)
 
 # state
 TUNED = {  # seconds; must exceed the longest task, or Celery runs it twice at the same time
@@ -37,23 +48,16 @@ app.conf.update(
     task_reject_on_worker_lost=True,
     worker_prefetch_multiplier=1,
     task_ignore_result=True,
-    broker_connection_retry_on_startup=True,
     broker_transport_options=TUNED if os.environ.get("CHAIN_REDELIVERY") == "tuned" else {},
 )
-STEADY = {
-    "bind": True,
-    "autoretry_for": (httpx.HTTPError,),
-    "retry_backoff": 1,
-    "retry_backoff_max": 10,
-    "max_retries": 6,
-}
 # end
+app.conf.broker_connection_retry_on_startup = True
 
 State = dict[str, Any]
 
 
-@app.task(**STEADY)
-def look_up(self: Task, state: State) -> State:
+@app.task
+def look_up(state: State) -> State:
     """The purchase; of the history only what the prompt shows, for a message should stay small."""
     found = shop.purchase(state["claim"]["order_id"])
     # state
@@ -62,8 +66,8 @@ def look_up(self: Task, state: State) -> State:
     # end
 
 
-@app.task(**STEADY)
-def ask(self: Task, state: State) -> State:
+@app.task
+def ask(state: State) -> State:
     """The model's opinion, repaired if need be; a kill in here starts again with the first question."""
     claim = agents.Claim.model_validate(state["claim"])
     purchase = agents.Purchase.model_validate(state["purchase"])
@@ -96,14 +100,12 @@ def decide(state: State) -> State:
     # end
 
 
-@app.task(**STEADY)
-def refund(self: Task, state: State) -> State:
+@app.task
+def refund(state: State) -> State:
     """Pay, when the decision says so; the key is the order's, so that the provider pays once."""
     route = agents.Route.model_validate(state["route"])
     if route.decision == "refund":
-        # state
         key = f"refund:{route.order_id}"
-        # end
         paid = shop.refund(route.order_id, route.amount, route.currency, key=key)
         crash("effect.after_response", run_key=state["id"], node="refund")
         # state
@@ -112,23 +114,21 @@ def refund(self: Task, state: State) -> State:
     # end
 
 
-@app.task(**STEADY)
-def mail(self: Task, state: State) -> State:
+@app.task
+def mail(state: State) -> State:
     """Write to the customer; the key is the claim's."""
     route = agents.Route.model_validate(state["route"])
     if route.decision != "review":
         receipt = agents.Receipt.model_validate(state["refund"]) if "refund" in state else None
         letter = agents.letter(agents.Claim.model_validate(state["claim"]), route, receipt)
-        # state
         key = f"mail:{state['id']}"
-        # end
         shop.mail(letter.to, letter.subject, letter.body, key=key)
     return state
 
 
 # state
-@app.task(**STEADY)
-def finish(self: Task, state: State) -> None:
+@app.task
+def finish(state: State) -> None:
     """Note the end of a claim where others can see it; nothing else in Celery could be asked."""
     status = {"refund": "refunded", "decline": "declined", "review": "needs_review"}[state["route"]["decision"]]
     with redis.Redis.from_url(app.conf.broker_url) as connection:

@@ -66,12 +66,12 @@ def run_chain(
 
 
 def state_lines(path: Path) -> int:
-    """Lines between `# state` and `# end`: code, without blank lines, comments and the markers."""
+    """Lines between `# state` and `# end`: code, without blank lines, comments, docstrings and the markers."""
     counted, inside = 0, False
     for line in path.read_text("utf-8").splitlines():
         text = line.strip()
         if text in ("# state", "# end"):
             inside = text == "# state"
-        elif inside and text and not text.startswith("#"):
+        elif inside and text and not text.startswith(("#", '"""')):
             counted += 1
     return counted
