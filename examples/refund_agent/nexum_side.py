@@ -15,9 +15,10 @@ from examples.refund_agent.cases import Case
 from examples.refund_agent.contest import Report, World, report, world
 from examples.refund_agent.killing import Victim, armed
 from examples.refund_agent.shop import ADDRESS
+from nexum.client.connect import Connection, connect
 from nexum.core.canonical import from_bytes
+from nexum.settings import load_settings
 from nexum.store.api import Store, VersionRow
-from nexum.store.connect import open_store
 from nexum.store.schema import upgrade
 
 LEASE_SECONDS = 2  # how long a dead machine's work waits; 15 in production, where networks are worse than this one
@@ -30,7 +31,9 @@ def run_nexum(folder: Path, cases: tuple[Case, ...], *, seconds: float = 60.0) -
     points, _ = armed(folder, cases, model_case="02-not-eligible")
     database = os.environ.get("NEXUM_DATABASE") or f"sqlite:///{folder / 'nexum.sqlite3'}"
     upgrade(database)
-    store = open_store(database)
+    settings = load_settings(cli={"database": database, "broker": os.environ.get("NEXUM_BROKER", "none")})
+    connection = connect(settings)
+    store = connection.store
     tenant = f"demo-{uuid4().hex[:8]}"  # business keys live as long as the database: each demo is a shop of its own
     try:
         _register(store)
@@ -40,14 +43,14 @@ def run_nexum(folder: Path, cases: tuple[Case, ...], *, seconds: float = 60.0) -
             worker = Victim((sys.executable, "-m", "nexum", "worker"), env, folder, points)
             with scheduler, worker:
                 began = time.monotonic()
-                runs = {case.name: _start(store, case, tenant) for case in cases}
+                runs = {case.name: _start(connection, case, tenant) for case in cases}
                 while time.monotonic() - began < seconds and not _all_ended(store, runs):
                     time.sleep(0.05)
                 took = time.monotonic() - began
             statuses = {name: _status(store, run_id) for name, run_id in runs.items()}
             return report("Nexum", here, cases, statuses=statuses, kills=worker.kills, seconds=took)
     finally:
-        store.close()
+        connection.close()
 
 
 def _register(store: Store) -> None:
@@ -56,9 +59,9 @@ def _register(store: Store) -> None:
     store.register(row, make_default=True)
 
 
-def _start(store: Store, case: Case, tenant: str) -> str:
+def _start(here: Connection, case: Case, tenant: str) -> str:
     claim = Claim.model_validate(case.claim)
-    return refund_agent.start(claim, store=store, run_key=case.name, tenant=tenant, actor="demo").run_id
+    return refund_agent.start(claim, run_key=case.name, tenant=tenant, actor="demo", connection=here).run_id
 
 
 def _environment(database: str, here: World) -> Mapping[str, str]:

@@ -111,6 +111,20 @@ def input_bytes(graph: Graph, value: object, *, max_payload: int = MAX_PAYLOAD) 
     return data
 
 
+def subject_name(subject: object) -> str:
+    """What a run is about, as text: `app.Model:pk` for a Django model instance, a string as it is.
+
+    Raises `InputError` NX-R101 for an instance that has not been saved, and for anything else.
+    """
+    if isinstance(subject, str):
+        return subject
+    meta, key = getattr(subject, "_meta", None), getattr(subject, "pk", None)
+    if meta is None or key is None:
+        what = "has not been saved" if meta is not None else "is no model instance"
+        raise InputError(f"subject {subject!r} {what}", fixes=("pass a saved model instance, or `app.Model:pk`",))
+    return f"{meta.label}:{key}"
+
+
 def new_trace() -> str:
     """A W3C traceparent of a trace that begins here."""
     return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01"

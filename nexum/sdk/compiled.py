@@ -13,8 +13,8 @@ from nexum.core.graph.workflow import Graph
 from nexum.errors import Diagnostic, InputError, Problem
 
 if TYPE_CHECKING:  # the client brings the store's libraries along; building and executing need neither
-    from nexum.broker.doorbell import Doorbell
-    from nexum.store.api import Started, Store
+    from nexum.client.connect import Connection
+    from nexum.client.runs import RunHandle
 
 In = TypeVar("In")
 
@@ -47,26 +47,38 @@ class CompiledWorkflow(Generic[In]):
         self,
         input: In,  # noqa: A002 (the word of the domain)
         *,
-        store: Store,
         run_key: str = "",
-        subject: str = "",
-        tenant: str = "default",
+        subject: object = "",
+        tenant: str = "",
         priority: int = 0,
         trace: str = "",
         actor: str = "",
-        doorbell: Doorbell | None = None,
-    ) -> Started:
-        """Start a run, or find the one that `run_key` names; joins the transaction that `store` was opened on.
+        connection: Connection | None = None,
+    ) -> RunHandle:
+        """Start a run, or find the one that `run_key` names; inside `transaction.atomic()` it is part of that transaction.
 
-        `subject` is what the run is about, for people; `priority` is -9 to 9, lower runs first; `trace` is a W3C
-        traceparent, `actor` who starts it. Raises `InputError` when the input does not fit, `ConflictError` when the key
-        was used with another input, `NexumError` NX-D201 when no version is registered.
+        `subject` is what the run is about: a Django model instance, or `app.Model:pk`. `priority` is -9 to 9, lower runs
+        first; `trace` is a W3C traceparent, `actor` who starts it. `connection` replaces the process's own. Raises
+        `InputError` when the input does not fit, `ConflictError` when the key was used with another input, `NexumError`
+        NX-D201 when no version is registered, `UnavailableError` when the database does not answer.
         """
-        from nexum.client.start import StartRequest, start
+        from nexum.client.connect import connect
+        from nexum.client.runs import RunHandle
+        from nexum.client.start import StartRequest, subject_name
 
-        value = self.input_json(input)
-        request = StartRequest(self.name, value, run_key, subject, tenant, trace, actor, priority)
-        return start(store, request, doorbell=doorbell)
+        here = connection or connect()
+        request = StartRequest(
+            workflow=self.name,
+            input=self.input_json(input),
+            run_key=run_key,
+            subject=subject_name(subject),
+            tenant=tenant or here.settings.tenant,
+            trace=trace,
+            actor=actor,
+            priority=priority,
+        )
+        started = here.start(request)
+        return RunHandle(started.run_id, here, started.existing)
 
     def input_json(self, value: In) -> Json:
         """An input as the JSON value that is sent: checked, under its JSON names. Raises `InputError`."""
