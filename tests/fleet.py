@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from errands import REGISTRY, Errand
-
 from nexum.broker.connect import open_doorbell
 from nexum.broker.doorbell import Doorbell
 from nexum.client.start import StartRequest, start
@@ -37,6 +37,16 @@ sys.exit(run_worker(settings, REGISTRY, **options))
 """
 
 
+SCHEDULER = """
+import json, logging, sys
+from nexum import logs
+from nexum.settings import Settings
+from nexum_orchestrator.scheduler import run_scheduler
+logs.configure(logging.INFO, as_json=False)
+sys.exit(run_scheduler(Settings(**json.loads(sys.argv[1]))))
+"""
+
+
 class Fleet:
     """A database with every errand registered, the workers started on it, and the log of acts."""
 
@@ -48,32 +58,38 @@ class Fleet:
         self.log.touch()
         self.store: Store = open_store(url)
         self.doorbell: Doorbell = open_doorbell(url, broker)
-        self.workers: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
         for workflow in REGISTRY:
             row = VersionRow(workflow.name, workflow.version, "default", workflow.graph.data, "", "", "test", 0)
             self.store.register(row, make_default=True)
 
     def worker(self, *, env: dict[str, str] | None = None, **options: object) -> subprocess.Popen[bytes]:
         """Start a worker; `options` are those of `run_worker`, and `settings`."""
-        import json
+        settings = {**self._settings, **options.pop("settings", {})}  # type: ignore[dict-item]
+        return self._process(SCRIPT, {"processes": 2, **options, "settings": settings}, env or {})
 
-        settings = {"database": self.url, "broker": self.broker or "none", "lease_seconds": 3}
-        settings |= options.pop("settings", {})  # type: ignore[arg-type,operator]
-        given = {"settings": settings, "processes": 2, **options}
-        out = (self.folder / f"worker-{len(self.workers)}.txt").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-c", SCRIPT, json.dumps(given)],
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(ROOMS), "ERRANDS_LOG": str(self.log), **(env or {})},
-            stdout=out,
-            stderr=out,
-        )
-        out.close()
-        self.workers.append(process)
+    def scheduler(self, *, env: dict[str, str] | None = None, **settings: object) -> subprocess.Popen[bytes]:
+        """Start a scheduler with these settings."""
+        return self._process(SCHEDULER, {**self._settings, "sweep_seconds": 0.1, **settings}, env or {})
+
+    @property
+    def _settings(self) -> dict[str, object]:
+        return {"database": self.url, "broker": self.broker or "none", "lease_seconds": 3}
+
+    def _process(self, script: str, given: dict[str, object], env: dict[str, str]) -> subprocess.Popen[bytes]:
+        with (self.folder / f"process-{len(self.processes)}.txt").open("wb") as out:
+            process = subprocess.Popen(
+                [sys.executable, "-c", script, json.dumps(given)],
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(ROOMS), "ERRANDS_LOG": str(self.log), **env},
+                stdout=out,
+                stderr=out,
+            )
+        self.processes.append(process)
         return process
 
     def output(self, number: int = 0) -> str:
-        """What a worker has written."""
-        return (self.folder / f"worker-{number}.txt").read_text()
+        """What the process that was started as this one has written."""
+        return (self.folder / f"process-{number}.txt").read_text()
 
     def start(self, workflow: str, name: str, *, key: str = "", **more: object) -> str:
         """Start a run; gives its id."""
@@ -120,7 +136,7 @@ class Fleet:
 
     def close(self) -> None:
         """Kill what is left; children go with their parents."""
-        for process in self.workers:
+        for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
             process.wait(10)

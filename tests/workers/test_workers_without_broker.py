@@ -6,7 +6,6 @@ import os
 import signal
 
 from fleet import Fleet
-
 from waiting import until
 
 SOON = 20

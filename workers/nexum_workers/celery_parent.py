@@ -86,6 +86,8 @@ def run_celery(
 
     def own_logging(**_: object) -> None:
         """That somebody answers keeps Celery from configuring logging and from swallowing standard output."""
+        for chatty in ("celery.worker.strategy", "celery.app.trace"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)  # two lines for each message say nothing about a run
 
     wired = (
         (signals.worker_process_init, child_begins),

@@ -30,7 +30,7 @@ from nexum_workers.looping import LoopThread
 from nexum_workers.outcome import overtime
 from nexum_workers.serving import Serving
 from nexum_workers.slots import Slots, Turn
-from nexum_workers.waiting import patiently
+from nexum.patience import patiently
 from nexum_workers.watchdog import Watchdog
 
 logger = logging.getLogger("nexum.worker")

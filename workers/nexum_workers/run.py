@@ -33,7 +33,7 @@ from nexum_workers.orders import Deaf, Ending, LeavingWhenDrained
 from nexum_workers.parent import Pool
 from nexum_workers.serving import Serving
 from nexum_workers.tending import Tender
-from nexum_workers.waiting import patiently
+from nexum.patience import patiently
 
 logger = logging.getLogger("nexum.worker")
 

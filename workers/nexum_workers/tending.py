@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from nexum.errors import NexumError
 from nexum.store.api import Store
-from nexum_workers.board import Board
+from nexum_workers.board import Board, Phase
 from nexum_workers.forking import GATE, keep_alive
 
 logger = logging.getLogger("nexum.worker")
@@ -64,7 +64,10 @@ class Tender:
 
     def look(self) -> None:
         """One look: births, deaths, beats. Raises `NexumError` when the database does not answer."""
-        self._sessions.update(self._board.births())
+        for pid, session in self._board.births():
+            if pid in self._sessions:  # the number was given to another child before we looked
+                self._ended[self._sessions[pid]] = f"process number {pid} belongs to a younger child"
+            self._sessions[pid] = session
         for pid in list(self._sessions):
             if proof := death_of(pid):
                 self._ended[self._sessions.pop(pid)] = proof
@@ -78,7 +81,8 @@ class Tender:
             keep_alive(self._store)
         for session, proof in list(self._ended.items()):
             self._store.end_session(session, proof=proof)
-            logger.warning("session %s ended: %s", session, proof)
+            unexpected = self._board.phase is Phase.RUN
+            logger.log(logging.WARNING if unexpected else logging.INFO, "session %s ended: %s", session, proof)
             del self._ended[session]
         if self._sessions and time.monotonic() - self._beat_at >= self._every:
             alive = self._store.beat(tuple(self._sessions.values()))

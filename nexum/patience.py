@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from nexum.errors import UnavailableError
 
-logger = logging.getLogger("nexum.worker")
+logger = logging.getLogger("nexum.wait")
 
 T = TypeVar("T")
 

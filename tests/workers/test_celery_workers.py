@@ -1,0 +1,149 @@
+"""Celery workers on PostgreSQL and Redis: the broker may go at any moment, the runs go on."""
+
+from __future__ import annotations
+
+import json
+import signal
+from contextlib import suppress
+from typing import Any
+
+from celery import Celery
+from kombu import Connection
+
+from errands import REGISTRY
+from fleet import Fleet
+from nexum.broker.message import TASK
+from nexum.store.api import TaskKey
+from nexum_workers.app import make_app
+from waiting import until
+
+SOON = 30
+
+
+def _ready(fleet: Fleet, count: int = 2) -> None:
+    until(lambda: len(fleet.sessions()) == count and "ready" in fleet.output(), SOON)
+
+
+def _redis(fleet: Fleet) -> Any:
+    channel: Any = Connection(fleet.broker).default_channel
+    return channel.client
+
+
+def test_messages_wake_workers_and_each_effect_is_made_once(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    fleet.worker()
+    _ready(fleet)
+    runs = [fleet.start("Chain", f"e{number}") for number in range(10)]
+    until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
+    assert sorted(line[1] for line in fleet.acts("third")) == sorted(f"e{number}" for number in range(10))
+
+
+def test_64_async_handlers_of_one_second_end_within_three_under_celery(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    fleet.worker(processes=2, slots=32)
+    _ready(fleet)
+    runs = [fleet.start("Sleepers", f"s{number}", seconds=1) for number in range(64)]
+    until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
+    times = [float(line[3]) for line in fleet.acts("asleep") + fleet.acts("awake")]
+    assert max(times) - min(times) < 3
+
+
+def test_a_flushed_broker_loses_nothing(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    runs = [fleet.start("Chain", f"e{number}") for number in range(5)]
+    until(lambda: _redis(fleet).llen(REGISTRY.queues[0]) == 5)
+    _redis(fleet).flushall()
+    fleet.worker()
+    until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
+
+
+def test_a_doubled_message_and_a_foreign_one_do_no_harm(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    run = fleet.start("Held", "w", seconds=0.2)
+    queue = next(queue for queue in REGISTRY.queues if queue.startswith("Held@"))
+    for _ in range(3):
+        fleet.doorbell.ring(queue, TaskKey(run, "wire", 1, -1, 1))
+    stranger = Celery("stranger", broker=fleet.broker, set_as_current=False)
+    stranger.send_task(TASK, ("nonsense",), queue=queue)
+    stranger.send_task("os.system", ("true",), queue=queue)
+    fleet.worker()
+    until(lambda: fleet.status(run) == "COMPLETED", SOON)
+    other = fleet.start("Held", "later")
+    until(lambda: fleet.status(other) == "COMPLETED", SOON)
+    assert [line[1] for line in fleet.acts("wire")] == ["w", "later"]
+    assert "none of ours" in fleet.output()
+
+
+def test_a_killed_pool_process_is_proven_dead_and_its_task_runs_elsewhere(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    fleet.worker()
+    _ready(fleet)
+    with fleet.sweeping():
+        run = fleet.start("Hazards", "k", how="kill")
+        until(lambda: fleet.status(run) == "COMPLETED", SOON)
+    killed, again = fleet.acts("hazard")
+    assert killed[2] != again[2]
+    assert float(again[3]) - float(killed[3]) < 2
+    until(lambda: len(fleet.sessions()) == 2, SOON)
+
+
+def test_sigterm_drains_a_celery_worker(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    worker = fleet.worker()
+    _ready(fleet)
+    held = fleet.start("Held", "w", seconds=1.5)
+    asleep = fleet.start("Sleepers", "s", seconds=1.5)
+    until(lambda: fleet.acts("wire") and fleet.acts("asleep"), SOON)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    assert (fleet.status(held), fleet.status(asleep)) == ("COMPLETED", "COMPLETED")
+    assert fleet.sessions() == []
+
+
+def test_a_second_sigterm_ends_a_celery_worker_at_once(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    worker = fleet.worker()
+    _ready(fleet)
+    fleet.start("Held", "w", seconds=25)
+    until(lambda: fleet.acts("wire"), SOON)
+    worker.send_signal(signal.SIGTERM)
+    until(lambda: "finishing what is under way" in fleet.output(), SOON)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(15)
+    assert fleet.sessions() == []
+
+
+def test_every_node_is_told_to_flower_with_its_name_and_its_run(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    seen: list[dict[str, Any]] = []
+    app = Celery("watcher", broker=fleet.broker, set_as_current=False)
+    with app.connection() as connection:
+        receiver = app.events.Receiver(connection, handlers={"*": seen.append})
+        fleet.worker()
+        _ready(fleet)
+        run = fleet.start("Chain", "e", key="order-1")
+        until(lambda: _capture(receiver) or sum(e["type"] == "task-succeeded" for e in seen) == 3, SOON)
+        until(lambda: _capture(receiver) or any(e["type"] == "worker-heartbeat" for e in seen), SOON)
+    received = {event["uuid"]: event for event in seen if event["type"] == "task-received"}
+    assert sorted(event["name"] for event in received.values()) == ["Chain.first", "Chain.second", "Chain.third"]
+    assert all(run in event["args"] and "order-1" in event["args"] for event in received.values())
+    assert {event["hostname"] for event in received.values()} == {
+        event["hostname"] for event in seen if event["type"] == "worker-heartbeat"
+    }
+
+
+def _capture(receiver: Any) -> None:
+    """Take in what has arrived."""
+    with suppress(TimeoutError):
+        receiver.capture(limit=50, timeout=0.3, wakeup=False)
+
+
+def test_our_app_has_one_task_and_nothing_that_could_hang_or_repeat() -> None:
+    app = make_app("redis://localhost", ["A@1"], lambda *_: None)
+    assert list(app.tasks) == [TASK]
+    conf = app.conf
+    assert (conf.task_acks_late, conf.task_reject_on_worker_lost, conf.worker_disable_prefetch) == (False, False, True)
+    assert conf.broker_transport_options["socket_timeout"] == 5
+    assert conf.accept_content == ["json"]
+    assert [queue.name for queue in conf.task_queues] == ["A@1"]
+    assert json.loads(json.dumps(conf.result_backend)) is None
