@@ -14,6 +14,7 @@ import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from nexum.compiler.scopes import free_names
 from nexum.compiler.sources import Definition, definition
 from nexum.core.canonical import canonical_bytes
 
@@ -34,14 +35,15 @@ def fingerprint(handler: Callable[..., Any], declared_at: int = 0) -> str:
     found = definition(handler)
     assert found is not None
     module = _module_statements(found.source.tree)
-    parts: dict[str, Any] = {"": _spelled(_without(found, declared_at))}
-    pending = [name for name in _names(_without(found, declared_at)) if name in module]
+    own = _without(found, declared_at)
+    parts: dict[str, Any] = {"": _spelled(own)}
+    pending = [name for name in free_names(own) if name in module]
     while pending:
         name = pending.pop()
         if name in parts:
             continue
         parts[name] = [_spelled_statement(statement, name) for statement in module[name]]
-        pending.extend(used for statement in module[name] for used in _names(statement) if used in module)
+        pending.extend(used for statement in module[name] for used in free_names(statement) if used in module)
     return "sha256:" + hashlib.sha256(PREIMAGE + canonical_bytes(parts)).hexdigest()
 
 
@@ -106,23 +108,6 @@ def _bound_by(statement: ast.stmt) -> Iterator[str]:
                 yield from (node.id for node in ast.walk(target) if isinstance(node, ast.Name))
         case _:
             return
-
-
-def _names(node: ast.AST) -> Iterator[str]:
-    """The names that code uses, annotations left out."""
-    for child in _running(node, in_class=False):
-        if isinstance(child, ast.Name):
-            yield child.id
-
-
-def _running(node: ast.AST, *, in_class: bool) -> Iterator[ast.AST]:
-    yield node
-    for name, value in ast.iter_fields(node):
-        if _is_annotation(node, name, in_class=in_class):
-            continue
-        for item in value if isinstance(value, list) else [value]:
-            if isinstance(item, ast.AST):
-                yield from _running(item, in_class=isinstance(node, ast.ClassDef))
 
 
 def _is_annotation(node: ast.AST, field: str, *, in_class: bool) -> bool:

@@ -17,11 +17,16 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file of user code. `tree` has no body when the text does not parse or is not there."""
+    """One file of user code. `tree` has no body when the text does not parse or is not there.
+
+    `functions` finds the functions of the file by name and first line, `calls` the calls of a method by its name.
+    """
 
     file: str
     lines: tuple[str, ...]
     tree: ast.Module
+    functions: dict[tuple[str, int], list[Function]]
+    calls: dict[str, list[ast.Call]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,13 @@ def _parsed(file: str, text: str) -> Source:
         tree = ast.parse(text)
     except (SyntaxError, ValueError):  # not Python, or changed since it was imported: positions then stay unknown
         tree = ast.Module(body=[], type_ignores=[])
-    return Source(file, tuple(text.splitlines()), tree)
+    source = Source(file, tuple(text.splitlines()), tree, {}, {})
+    for node in ast.walk(tree):
+        if isinstance(node, Function):
+            source.functions.setdefault(_identity(node), []).append(node)
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            source.calls.setdefault(node.func.attr, []).append(node)
+    return source
 
 
 def definition(handler: Callable[..., Any]) -> Definition | None:
@@ -66,21 +77,17 @@ def definition(handler: Callable[..., Any]) -> Definition | None:
         return None
     code = function.__code__
     source = source_of(code.co_filename)
-    found = [node for node in ast.walk(source.tree) if _is_at(node, code.co_name, code.co_firstlineno)]
-    if len(found) != 1:
+    found = source.functions.get((code.co_name, code.co_firstlineno), [])
+    if len(found) != 1:  # two lambdas in one line cannot be told apart
         return None
-    node = found[0]
-    assert isinstance(node, Function)
-    return Definition(source, node, function.__globals__)
+    return Definition(source, found[0], function.__globals__)
 
 
-def _is_at(node: ast.AST, name: str, line: int) -> bool:
+def _identity(node: Function) -> tuple[str, int]:
+    """The name and the first line of a function, as its code object has them: a decorator's line comes first."""
     if isinstance(node, ast.Lambda):
-        return name == "<lambda>" and node.lineno == line
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-        first = min([node.lineno, *(d.lineno for d in node.decorator_list)])
-        return node.name == name and first == line
-    return False
+        return "<lambda>", node.lineno
+    return node.name, min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
 def span(source: Source, node: ast.AST) -> Span:
@@ -153,11 +160,7 @@ def option_span(declared: Declared, option: str) -> Span:
 def _calls(source: Source, declared: Declared) -> Iterator[ast.Call]:
     """The calls that can have declared the node: `@agent.read(...)` at its line, or `.read("id", ...)` around it."""
     line = declared.place.line
-    for node in ast.walk(source.tree):
-        if not (
-            isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == declared.kind
-        ):
-            continue
+    for node in source.calls.get(declared.kind, ()):
         named = node.args and isinstance(node.args[0], ast.Constant) and node.args[0].value == declared.id
         if node.lineno <= line <= (node.end_lineno or line) and (named or not node.args):
             yield node

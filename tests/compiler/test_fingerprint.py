@@ -108,6 +108,42 @@ def test_the_decorator_that_declares_the_node_does_not_count(
     assert fingerprint(one, declared_at=4) == fingerprint(two, declared_at=4)
 
 
+def test_a_parameter_called_like_another_function_is_not_that_function(
+    handler_of: Callable[[str], Callable[..., Any]],
+) -> None:
+    text = "def purchase() -> int:\n    return 1\n\ndef handler(purchase: int) -> int:\n    return purchase\n"
+
+    assert fingerprint(handler_of(text)) == fingerprint(handler_of(text.replace("return 1", "return 2")))
+
+
+@pytest.mark.parametrize(
+    ("body", "covered"),
+    [
+        ("return x", True),
+        ("return [x for y in ()]", True),
+        ("return [x for x in ()]", False),
+        ("x = 1\n    return x", False),
+        ("global x\n    x = 1\n    return x", True),
+        ("return (lambda x: x)(1)", False),
+        ("return (lambda y=x: y)()", True),
+        ("import x\n    return x", False),
+        ("for x in ():\n        return x", False),
+        ("def x():\n        return 1\n    return x", False),
+        ("return [x for x in ()] + [x]", True),
+        ("try:\n        return 1\n    except ValueError as x:\n        return x", False),
+        ("y: x = 1\n    return y", False),
+        ("def inner():\n        return x\n    return inner", True),
+    ],
+)
+def test_only_what_python_looks_up_in_the_module_counts(
+    handler_of: Callable[[str], Callable[..., Any]], body: str, covered: bool
+) -> None:
+    text = f"x = {{}}\n\ndef handler():\n    {body}\n"
+    one, two = handler_of(text.format(1)), handler_of(text.format(2))
+
+    assert (fingerprint(one) != fingerprint(two)) is covered
+
+
 def test_another_process_gives_the_same_fingerprint(tmp_path: Path) -> None:
     here = fingerprint(module_of(tmp_path / "specimen.py", PLAIN).handler)
     program = (
