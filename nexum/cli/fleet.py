@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nexum.core.run.state import Phase
+from nexum.readouts.situation import Crew
 from nexum.store.api import Store
 from nexum.store.statement import Statement
 from nexum.store.verbs import Verbs
@@ -23,4 +24,4 @@ def in_flight(store: Store, workflow: str, version: str) -> int:
 
 def serving(store: Store, queue: str) -> int:
     """Live worker processes that serve a queue."""
-    return sum(1 for row in store.sessions() if queue in row.queues)
+    return Crew(store.sessions(), store.now()).serving(queue)

@@ -52,13 +52,18 @@ class Project:
 
     def check_schema(self) -> None:
         """Raises `ConfigurationError` NX-S110 to NX-S112, `UnavailableError` when the database does not answer."""
-        from nexum.store.address import parse
         from nexum.store.schema import check_schema
 
-        file = parse(self.url).path
-        if file and not Path(file).exists():  # looking would make an empty one
-            raise ConfigurationError(f"there is no database {file} yet", code="NX-S110")
+        self.check_there()
         check_schema(self.connection.store)
+
+    def check_there(self) -> None:
+        """Raises `ConfigurationError` NX-S110 for a SQLite file that does not exist; opening would make an empty one."""
+        from nexum.store.address import parse
+
+        file = parse(self.url).path
+        if file and not Path(file).exists():
+            raise ConfigurationError(f"there is no database {file} yet", code="NX-S110")
 
     @property
     def modules(self) -> Sequence[str]:

@@ -177,4 +177,12 @@ SURFACE = (
         ("name another place", "look at permissions and free space"),
         exit_code=73,
     ),
+    Entry(
+        "NX-F115",
+        "query is not understood",
+        "A part of the query is no condition of the filter language.",
+        "A condition that is silently left out would list other runs than those that were meant.",
+        ("correct the part that is shown; conditions are written `status:failed workflow:RefundAgent started:<2h`",),
+        exit_code=64,
+    ),
 )

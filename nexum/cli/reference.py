@@ -1,0 +1,56 @@
+"""How people name a run: its id, the beginning or the end of it, `key:order-1042`, `@last`, `@last:RefundAgent`, `@failed`."""
+
+from __future__ import annotations
+
+from nexum.errors import NexumError
+from nexum.store import reading
+from nexum.store.reading import Asked, RunQuery, RunRow
+from nexum.store.verbs import Verbs
+
+FULL = 36  # characters of an id
+SHORTEST = 4
+SHOWN = 5
+_NEWEST: dict[str, tuple[Asked, ...]] = {"@last": (), "@failed": (Asked("status", "failed"),)}
+
+
+def find_run(store: object, reference: str) -> str:
+    """The id of the run that is meant. Raises `NexumError`: NX-R404 for none, NX-F111 for several or too few letters."""
+    assert isinstance(store, Verbs)
+    if reference.startswith("@"):
+        return _newest(store, reference)
+    if reference.startswith("key:"):
+        return _first(store, (Asked("key", reference.removeprefix("key:")),), reference)
+    if len(reference) < SHORTEST:
+        raise NexumError(f"{reference!r} is too short to tell runs apart", code="NX-F111")
+    if len(reference) == FULL:
+        return _only(reference, [row for row in [reading.find_run(store, reference)] if row is not None])
+    return _only(reference, reading.runs_like(store, reference, limit=SHOWN + 1))
+
+
+def _newest(store: Verbs, reference: str) -> str:
+    name, _, workflow = reference.partition(":")
+    if name not in _NEWEST:
+        raise NexumError(f"{reference!r} names no run; known are @last, @last:WORKFLOW and @failed", code="NX-F111")
+    condition = (Asked("workflow", workflow),) if workflow else ()
+    return _first(store, (*_NEWEST[name], *condition), reference)
+
+
+def _first(store: Verbs, asked: tuple[Asked, ...], reference: str) -> str:
+    found = reading.list_runs(store, RunQuery(asked), limit=1)
+    if not found:
+        raise _nothing(reference)
+    return found[0].run_id
+
+
+def _only(reference: str, found: list[RunRow]) -> str:
+    if not found:
+        raise _nothing(reference)
+    if len(found) > 1:
+        listed = ", ".join(row.run_id for row in found[:SHOWN])
+        more = " and more" if len(found) > SHOWN else ""
+        raise NexumError(f"{reference!r} could be {listed}{more}", code="NX-F111")
+    return found[0].run_id
+
+
+def _nothing(reference: str) -> NexumError:
+    return NexumError(f"there is no run {reference!r}", code="NX-R404")
