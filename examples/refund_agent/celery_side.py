@@ -13,6 +13,7 @@ from pathlib import Path
 import redis
 
 from examples.refund_agent.cases import ROOT, Case
+from examples.refund_agent.celery_chain import TUNED
 from examples.refund_agent.contest import Report, report, world
 from examples.refund_agent.killing import Victim, armed
 from examples.refund_agent.shop import ADDRESS
@@ -35,6 +36,7 @@ from examples.refund_agent import celery_chain
 for name, claim in json.load(sys.stdin):
     celery_chain.start(name, claim)
 """
+TUNED_SECONDS = TUNED["visibility_timeout"]
 DEFAULT_REDELIVERY = 3600  # seconds; Celery's visibility timeout on Redis when nobody tunes it
 
 

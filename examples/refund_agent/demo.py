@@ -42,9 +42,11 @@ def main() -> int:
         console.print(shown.claims(reports[0], wanted))
         chains = [] if arguments.nexum_only else _chains(folder, wanted, console)
         console.print(shown.comparison(reports[0], chains))
+        if arguments.repeat > 1:
+            console.print(shown.turn(1, reports[0], wanted))
         for turn in range(2, arguments.repeat + 1):
             reports.append(run_nexum(folder / f"nexum-{turn}", wanted))
-            console.print(shown.turn(turn, reports[-1]))
+            console.print(shown.turn(turn, reports[-1], wanted))
     finally:
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)

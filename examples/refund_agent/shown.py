@@ -8,8 +8,10 @@ from rich import box
 from rich.table import Table
 
 from examples.refund_agent.cases import HERE, Case, letter_of
-from examples.refund_agent.celery_side import DEFAULT_REDELIVERY, state_lines
+from examples.refund_agent.celery_side import DEFAULT_REDELIVERY, TUNED_SECONDS, state_lines
 from examples.refund_agent.contest import Report
+from examples.refund_agent.nexum_side import LEASE_SECONDS
+from nexum.settings import Settings
 
 
 def is_right(report: Report, wanted: Iterable[Case]) -> bool:
@@ -59,6 +61,14 @@ def comparison(nexum: Report, chains: list[Report]) -> Table:
         ("acts missing, doubled or wrong", [_count(len(r.judgement.problems)) for r in reports]),
         ("claims without an end", [_count(sum(not s for s in r.statuses.values())) for r in reports]),
         ("SIGKILLs", [str(len(r.kills)) for r in reports]),
+        (
+            "a dead worker's work waits",
+            [f"{LEASE_SECONDS} s", f"{TUNED_SECONDS} s", f"{DEFAULT_REDELIVERY:,} s"][: len(reports)],
+        ),
+        (
+            "  when nothing is tuned",
+            [f"{Settings().lease_seconds:.0f} s", *[f"{DEFAULT_REDELIVERY:,} s"] * len(chains)],
+        ),
         ("from kill to mail: median (worst)", [_recovery(r) for r in reports]),
         ("model requests paid", [str(r.model_requests) for r in reports]),
         ("lines of state handling in the agent", [str(state_lines(HERE / "agents.py")), *[code] * len(chains)]),
@@ -68,10 +78,12 @@ def comparison(nexum: Report, chains: list[Report]) -> Table:
     return table
 
 
-def turn(number: int, report: Report) -> str:
-    """One line for a repetition."""
-    verdict = "[green]right[/]" if not report.judgement.problems else "[red]wrong[/]"
-    return f"{number:>3}  ledger {verdict}, {len(report.kills)} kills, {report.seconds:.1f} s"
+def turn(number: int, report: Report, wanted: tuple[Case, ...]) -> str:
+    """One line for a repetition, and one for each thing that was wrong with it."""
+    faults = _faults(report, wanted)
+    verdict = "[red]wrong[/]" if faults else "[green]right[/]"
+    line = f"{number:>3}  {verdict}, {len(report.kills)} kills, {report.seconds:.1f} s"
+    return "\n".join([line, *(f"     {fault}" for fault in faults)])
 
 
 def closing(right: int, reports: list[Report], wanted: tuple[Case, ...]) -> str:
