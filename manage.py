@@ -15,7 +15,7 @@ def main() -> None:
     for room in ("migrations", "dashboard", "workers", "orchestrator", ""):
         sys.path.insert(0, str(ROOT / room))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "nexum_dashboard.settings")
-    from django.core.management import execute_from_command_line  # noqa: PLC0415 (after the path is set)
+    from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)
 

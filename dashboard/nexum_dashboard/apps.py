@@ -15,4 +15,4 @@ class NexumDashboardConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the system checks of the database settings."""
-        from nexum_dashboard import database_checks  # noqa: F401, PLC0415 (registers; needs the apps to be loaded)
+        from nexum_dashboard import database_checks  # noqa: F401 (registers; needs the apps to be loaded)

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.apps.config import AppConfig
-from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, Error, register
 from django.db import DEFAULT_DB_ALIAS, connections, router
 
 from nexum_dashboard.routers import APP, database_alias
@@ -17,8 +17,8 @@ from nexum_dashboard.routers import APP, database_alias
 def check_router(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """`nexum.E004`: another database was named, but no router sends Nexum's tables there."""
     alias = database_alias()
-    if alias not in settings.DATABASES:
-        known = ", ".join(sorted(settings.DATABASES))
+    if alias not in connections.settings:
+        known = ", ".join(sorted(connections.settings))
         return [Error(f'NEXUM["DATABASE"] is {alias!r}, which is not in DATABASES ({known}).', id="nexum.E004")]
     lost = alias != DEFAULT_DB_ALIAS and router.allow_migrate(DEFAULT_DB_ALIAS, APP)
     if not lost:
@@ -33,10 +33,10 @@ def check_router(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list
 def check_sqlite_mode(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
     """`nexum.W005`: SQLite's deferred transactions fail at once, without waiting, when two processes write."""
     alias = database_alias()
-    if alias not in settings.DATABASES or connections[alias].vendor != "sqlite":
+    if alias not in connections.settings or connections[alias].vendor != "sqlite":
         return []
-    options = settings.DATABASES[alias].get("OPTIONS", {})
+    options = connections.settings[alias].get("OPTIONS", {})
     if str(options.get("transaction_mode", "")).upper() == "IMMEDIATE":
         return []
     hint = f'Set DATABASES["{alias}"]["OPTIONS"] = {{"transaction_mode": "IMMEDIATE"}}.'
-    return [Warning("SQLite transactions of this project are deferred.", hint=hint, id="nexum.W005")]
+    return [checks.Warning("SQLite transactions of this project are deferred.", hint=hint, id="nexum.W005")]

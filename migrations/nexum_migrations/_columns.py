@@ -6,7 +6,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class Name(models.TextField):
+class Name(models.TextField):  # type: ignore[type-arg]  # django-stubs knows parameters that Django does not
     """A text that is a primary key of its own.
 
     For a unique `text` or `varchar` column Django adds a second index for LIKE on PostgreSQL; spelt in full, the type is

@@ -62,7 +62,7 @@ BEGIN
             RETURN;
         END IF;
     END IF;
-    PERFORM 1 FROM nexum_events WHERE run_id = m_run AND dedupe = m_dedupe AND dedupe <> '';
+    PERFORM 1 FROM nexum_events WHERE run_id = m_run AND dedupe = m_dedupe AND dedupe > '';
     IF FOUND THEN
         o_known := true;
         RETURN;
@@ -84,7 +84,7 @@ CREATE FUNCTION nexum_defer_v1(
     m_at bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 BEGIN
-    PERFORM 1 FROM nexum_events WHERE run_id = m_run AND dedupe = m_dedupe AND dedupe <> '';
+    PERFORM 1 FROM nexum_events WHERE run_id = m_run AND dedupe = m_dedupe AND dedupe > '';
     IF FOUND THEN
         RETURN;
     END IF;

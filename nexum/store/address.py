@@ -44,5 +44,5 @@ def parse(url: str) -> Address:
             password=unquote(parts.password or ""),
             options=options,
         )
-    shown = url if "@" not in url else f"{scheme}://...@{url.rpartition('@')[2]}"
+    shown = url if "@" not in url else f"...@{url.rpartition('@')[2]}"  # never a password
     raise ConfigurationError(f"database address {shown!r} is not understood", code="NX-S113")

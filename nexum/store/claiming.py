@@ -40,7 +40,7 @@ _PUT_BACK = Statement(f"""
 _EFFECT = Statement("""
     SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference
       FROM nexum_effects
-     WHERE tenant = :tenant AND (key = :key OR (scope = :scope AND business_key = :business_key AND business_key <> ''))
+     WHERE tenant = :tenant AND (key = :key OR (scope = :scope AND business_key = :business_key AND business_key > ''))
      ORDER BY CASE WHEN key = :key THEN 0 ELSE 1 END LIMIT 1""")
 _CLAIM_NEW = Statement("""
     INSERT INTO nexum_effects (tenant, key, scope, business_key, run_id, path, visit, item, attempt, token, session, state,
@@ -168,8 +168,12 @@ def _take_effect(tx: Transaction, task: Ready, session: str, token: int, now: in
     kind = {"scope": task.effect_scope, "business_key": task.business_key}
     act: dict[str, Any] = {
         **task.key._asdict(),
-        **{"tenant": task.tenant, "session": session, "input_hash": task.input_hash},
-        **{"tool": task.tool, "policy": task.policy, "ttl": task.ttl},
+        "tenant": task.tenant,
+        "session": session,
+        "input_hash": task.input_hash,
+        "tool": task.tool,
+        "policy": task.policy,
+        "ttl": task.ttl,
     }
     found = tx.row(_EFFECT, **name, **kind)
     if found is None:

@@ -7,26 +7,112 @@ savepoints included, and are gone when it rolls back. Verbs that lock or advance
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import django
 from django.apps import apps
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import DEFAULT_DB_ALIAS, connections, router, transaction
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connections, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.utils import ConnectionHandler
 
-from nexum.errors import ConfigurationError
+from nexum.errors import ConfigurationError, InternalError, UnavailableError
 from nexum.store.address import Address, parse
+from nexum.store.api import Store
+from nexum.store.failures import GONE
+from nexum.store.postgres import PostgresStore
+from nexum.store.sqlite import SqliteStore
+from nexum.store.statement import Transaction
 
 APP = "nexum_dashboard"
 ALIAS = "nexum_upgrade"
+_NOT_LIBPQ = {"assume_role", "isolation_level", "pool", "server_side_binding"}
 _NO_DEFAULT = {DEFAULT_DB_ALIAS: {"ENGINE": "django.db.backends.dummy"}}
+
+
+class DjangoDatabase:
+    """Django's connection of this thread, as a store's database."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self.dialect = connections[alias].vendor
+
+    @contextmanager
+    def once(self) -> Iterator[Transaction]:
+        """Statements as the connection stands: one by one, or in the caller's transaction."""
+        connection = connections[self._alias]
+        try:
+            yield self._here(connection)
+        except UnavailableError as error:
+            if error.code in GONE and not connection.in_atomic_block:
+                connection.close()
+            raise
+
+    @contextmanager
+    def alone(self) -> Iterator[Transaction]:
+        """Statements that commit one by one; NX-S108 inside a caller's transaction."""
+        self._refuse_to_join()
+        with self.once() as tx:
+            yield tx
+
+    @contextmanager
+    def joined(self) -> Iterator[Transaction]:
+        """A transaction, or a savepoint of the caller's."""
+        with transaction.atomic(using=self._alias):
+            yield self._here(connections[self._alias])
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction of its own; NX-S108 inside a caller's."""
+        self._refuse_to_join()
+        with self.joined() as tx:
+            yield tx
+
+    def close(self) -> None:
+        """Leave the connection alone: it is Django's."""
+
+    def _here(self, connection: BaseDatabaseWrapper) -> Transaction:
+        connection.validate_no_broken_transaction()
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            raise UnavailableError(str(error).strip(), code="NX-S100") from error
+        raw = connection.connection
+        assert raw is not None
+        fixed = time.time_ns() // 1000 if self.dialect == "sqlite" else 0
+        driver: Any = connection
+        return Transaction(raw.cursor(), self.dialect, fixed, driver.Database.Error)
+
+    def _refuse_to_join(self) -> None:
+        connection = connections[self._alias]
+        blocks = connection.atomic_blocks
+        # The block that Django's TestCase opens stands for "no transaction", as it does for `atomic(durable=True)`.
+        inside = not getattr(blocks[-1], "_from_testcase", False) if blocks else not connection.get_autocommit()
+        if inside:
+            raise InternalError("a run cannot be locked or advanced inside the caller's transaction", code="NX-S108")
+
+
+def store_on_django(alias: str = DEFAULT_DB_ALIAS) -> Store:
+    """A store on Django's connection `alias`, of whatever thread calls.
+
+    `start` and `post` join the caller's transaction; so do reads. Verbs that lock or advance runs raise `InternalError`
+    NX-S108 there. Raises `ConfigurationError` NX-S113 when the alias is neither PostgreSQL nor SQLite.
+    """
+    database = DjangoDatabase(alias)
+    if database.dialect == "postgresql":
+        return PostgresStore(database)
+    if database.dialect == "sqlite":
+        return SqliteStore(database)
+    raise ConfigurationError(f"database {alias!r} is {database.dialect}", code="NX-S113")
 
 
 def on_commit(call: Callable[[], object], alias: str = DEFAULT_DB_ALIAS) -> None:
@@ -65,6 +151,31 @@ def database_settings(url: str) -> dict[str, Any]:
     return {"ENGINE": "django.db.backends.postgresql", "NAME": address.name, **_server(address)}
 
 
+def database_url(alias: str = DEFAULT_DB_ALIAS) -> str:
+    """The URL of one of the project's DATABASES, for processes that open connections of their own.
+
+    Raises `ConfigurationError` NX-S113 for an alias that is not there, and for other databases than PostgreSQL and SQLite.
+    """
+    if alias not in connections.settings:
+        known = ", ".join(sorted(connections.settings))
+        raise ConfigurationError(f"Django's DATABASES has no {alias!r}; it has {known}", code="NX-S113")
+    connection = connections[alias]
+    found = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{quote(os.fspath(found['NAME']))}"
+    if connection.vendor != "postgresql":
+        raise ConfigurationError(f"DATABASES[{alias!r}] is {connection.vendor}", code="NX-S113")
+    user, password = quote(found["USER"], safe=""), quote(found["PASSWORD"], safe="")
+    place = f"{user}{':' if password else ''}{password}{'@' if user else ''}"
+    host = found["HOST"]
+    options = {name: value for name, value in found["OPTIONS"].items() if name not in _NOT_LIBPQ}
+    options |= {"host": host} if host.startswith("/") else {}
+    server = "" if host.startswith("/") else f"[{host}]" if ":" in host else host
+    port = f":{found['PORT']}" if found["PORT"] else ""
+    query = f"?{urlencode(options)}" if options else ""
+    return f"postgresql://{place}{server}{port}/{quote(found['NAME'])}{query}"
+
+
 def _server(address: Address) -> dict[str, Any]:
     return {
         "USER": address.user,
@@ -88,6 +199,9 @@ def migrate(url: str) -> None:
         Path(address.path).parent.mkdir(parents=True, exist_ok=True)
     with _connected(url) as alias:
         call_command("migrate", "nexum", database=alias, verbosity=0, interactive=False)
+        if address.dialect == "sqlite":
+            with connections[alias].cursor() as cursor:
+                cursor.execute("PRAGMA journal_mode=WAL")  # now, while nobody holds the file
 
 
 @contextmanager

@@ -34,10 +34,10 @@ _BY_DEAD = Statement(f"""
 _RELEASE = Statement(f"""
     UPDATE nexum_tasks SET state = 'READY', session = '', claimed_at = 0, deliveries = deliveries - 1
      WHERE {_CELL} AND state = 'CLAIMED' AND session = :session AND token = :token""")  # noqa: S608
-_EFFECT_OF = """
-    tenant = (SELECT tenant FROM nexum_tasks WHERE {cell})
-    AND key = (SELECT effect_key FROM nexum_tasks WHERE {cell}) AND key <> ''
-    AND run_id = :run_id AND path = :path AND visit = :visit AND item = :item""".format(cell=_CELL)
+_EFFECT_OF = f"""
+    tenant = (SELECT tenant FROM nexum_tasks WHERE {_CELL})
+    AND key = (SELECT effect_key FROM nexum_tasks WHERE {_CELL}) AND key <> ''
+    AND run_id = :run_id AND path = :path AND visit = :visit AND item = :item"""  # noqa: S608
 _UNCLAIM_NEW = Statement(f"""
     DELETE FROM nexum_effects WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED' AND before = ''""")  # noqa: S608
 _UNCLAIM = Statement(f"""

@@ -19,7 +19,7 @@ _EVENTS = Statement(f"""
     SELECT {EVENT_COLUMNS} FROM nexum_events WHERE run_id = :run_id AND seq > :seq ORDER BY seq LIMIT :most""")  # noqa: S608
 _INBOX = Statement(f"""
     SELECT {MAIL_COLUMNS} FROM nexum_inbox WHERE run_id = :run_id ORDER BY priority, id LIMIT :most""")  # noqa: S608
-_KNOWN = Statement("SELECT 1 FROM nexum_events WHERE run_id = :run_id AND dedupe = :dedupe AND dedupe <> ''")
+_KNOWN = Statement("SELECT 1 FROM nexum_events WHERE run_id = :run_id AND dedupe = :dedupe AND dedupe > ''")
 _PAYLOAD = Statement("SELECT payload FROM nexum_events WHERE run_id = :run_id AND seq = :seq")
 _SNAPSHOT = Statement("SELECT seq, hash, engine, state FROM nexum_snapshots WHERE run_id = :run_id")
 _SAVE_SNAPSHOT = Statement("""

@@ -64,4 +64,4 @@ class PostgresStore(Verbs):
 
 def _claimed(row: Sequence[Any]) -> Claimed:
     key, rest = TaskKey(*row[:5]), row[5:]
-    return Claimed(key, *rest[:6], bytes(rest[6]), *rest[7:9], rest[9], bytes(rest[10]), rest[11])
+    return Claimed._make((key, *rest[:6], bytes(rest[6]), *rest[7:10], bytes(rest[10]), rest[11]))

@@ -123,7 +123,7 @@ class PostgresDatabase:
 
     def _open(self) -> Connection:
         try:
-            connection = psycopg2.connect(**self._arguments)
+            connection: Connection = psycopg2.connect(**self._arguments)
         except psycopg2.Error as error:
             raise UnavailableError(str(error).strip(), code="NX-S100") from error
         connection.autocommit = True

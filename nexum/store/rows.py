@@ -111,17 +111,17 @@ def evidence_row(record: Record, effect: EffectOutcome, now: int) -> tuple[Any, 
 
 def head(row: Sequence[Any]) -> Head:
     """Where a run stands, from `HEAD_COLUMNS`."""
-    return Head(*row[:6], bytes(row[6]), row[7])
+    return Head._make((*row[:6], bytes(row[6]), row[7]))
 
 
 def version(row: Sequence[Any]) -> VersionRow:
     """A version from `VERSION_COLUMNS`."""
-    return VersionRow(*row[:3], bytes(row[3]), *row[4:])
+    return VersionRow._make((*row[:3], bytes(row[3]), *row[4:]))
 
 
 def session(row: Sequence[Any]) -> SessionRow:
     """A session from `SESSION_COLUMNS`; queues lie in one text, a line each."""
-    return SessionRow(*row[:5], tuple(filter(None, row[5].split("\n"))), *row[6:])
+    return SessionRow._make((*row[:5], tuple(filter(None, row[5].split("\n"))), *row[6:]))
 
 
 def claimable(advance: Advance, now: int) -> NewTask | None:

@@ -112,7 +112,9 @@ class SqliteDatabase:
         except sqlite3.Error as error:
             raise UnavailableError(f"{error}: {self._path}", code="NX-S100") from error
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+            if mode != "wal":  # the switch needs the file for itself, a look does not
+                connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=FULL")
             connection.execute("PRAGMA foreign_keys=ON")
             connection.execute(f"PRAGMA wal_autocheckpoint={1000 if self._checkpoints else 0}")

@@ -17,8 +17,8 @@ from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from nexum.store.failures import from_driver, unstorable
 
 DIALECTS = {
-    "postgresql": PGDialect_psycopg2(),
-    "sqlite": SQLiteDialect_pysqlite(paramstyle="named"),  # type: ignore[no-untyped-call]
+    "postgresql": PGDialect_psycopg2(),  # type: ignore[no-untyped-call]
+    "sqlite": SQLiteDialect_pysqlite(paramstyle="named"),
 }
 CLOCK = {"postgresql": "nexum_clock_v1(:now)", "sqlite": ":now"}
 SLICE = 500  # rows of one INSERT

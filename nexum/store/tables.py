@@ -71,8 +71,8 @@ runs = Table(
     *_whole("created_at", "updated_at", "ended_at"),
     Index("nexum_runs_list", "workflow", "status", "created_at"),
     Index("nexum_runs_age", "created_at"),
-    _only("subject <> ''", "nexum_runs_subject", "subject", "created_at"),
-    _only("run_key <> ''", "nexum_runs_key", "run_key"),
+    _only("subject > ''", "nexum_runs_subject", "subject", "created_at"),
+    _only("run_key > ''", "nexum_runs_key", "run_key"),
 )
 
 start_keys = Table(
@@ -97,7 +97,7 @@ events = Table(
     PrimaryKeyConstraint("run_id", "seq"),
     _only(_among("type", CELL_TERMINAL), "nexum_events_one_cell_end", "run_id", "path", "visit", "item", unique=True),
     _only(_among("type", RUN_TERMINAL), "nexum_events_one_run_end", "run_id", unique=True),
-    _only("dedupe <> ''", "nexum_events_one_fact", "run_id", "dedupe", unique=True),
+    _only("dedupe > ''", "nexum_events_one_fact", "run_id", "dedupe", unique=True),
 )
 
 snapshots = Table(
@@ -184,7 +184,7 @@ effects = Table(
     *_text("result_hash", "reference"),
     *_raw("raw"),
     PrimaryKeyConstraint("tenant", "key"),
-    _only("business_key <> ''", "nexum_effects_one_business", "tenant", "scope", "business_key", unique=True),
+    _only("business_key > ''", "nexum_effects_one_business", "tenant", "scope", "business_key", unique=True),
     Index("nexum_effects_run", "run_id"),
     _only(_among("state", ("IN_DOUBT", "UNKNOWN")), "nexum_effects_doubt", "state", "claimed_at"),
 )

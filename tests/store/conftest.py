@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from databases import drop_postgres, fresh_postgres, fresh_sqlite
 
+from databases import drop_postgres, fresh_postgres, fresh_sqlite
 from nexum.store.api import Store
 from nexum.store.connect import open_store
 

@@ -6,9 +6,23 @@ import threading
 from typing import Any
 
 import pytest
-from store_rows import MINUTE, QUEUE, advance, completed, effect, mail, moved, name, outcome, record, session, start, task
 
 from nexum.store.api import Claimed, NewEffect, Store, TaskKey
+from store_rows import (
+    MINUTE,
+    QUEUE,
+    advance,
+    completed,
+    effect,
+    mail,
+    moved,
+    name,
+    outcome,
+    record,
+    session,
+    start,
+    task,
+)
 
 
 def ready(store: Store, act: NewEffect | None = None, run_id: str = "", path: str = "a", **other: Any) -> TaskKey:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 
 import pytest
-from store_rows import advance, completed, mail, moved, name, start, start_row, task
 
 from nexum.errors import InputError, InternalError
 from nexum.store.api import Store
+from store_rows import advance, completed, mail, moved, name, start, start_row, task
 
 
 def test_a_started_run_stands_where_its_last_event_stands(store: Store) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from store_rows import advance, completed, effect, events, mail, moved, name, outcome, record, start, task
 
 from nexum.store.api import Advance, Head, NewTask, NewTimer, Store, TaskKey
 from nexum.store.tables import effect_evidence, effects, inbox, tasks
+from store_rows import advance, completed, effect, events, mail, moved, name, outcome, record, start, task
 
 
 def chain(store: Store, **other: Any) -> tuple[Head, TaskKey]:

@@ -4,6 +4,8 @@ Conventions: times are microseconds since 1970 (BIGINT), payloads and hashes are
 -1 no item, 0 no time. A guard over a nullable column would let duplicates pass.
 """
 
+from __future__ import annotations
+
 from nexum_dashboard.models.effects import Effect, EffectEvidence
 from nexum_dashboard.models.fleet import ApiToken, Session, Version
 from nexum_dashboard.models.mail import DeadMail, LateArrival, Mail

@@ -46,13 +46,17 @@ class Effect(models.Model):
         constraints = (
             UniqueConstraint(
                 fields=("tenant", "scope", "business_key"),
-                condition=~Q(business_key=""),
+                condition=Q(business_key__gt=""),
                 name="nexum_effects_one_business",
             ),
         )
         indexes = (
-            Index("run_id", name="nexum_effects_run"),
-            Index("state", "claimed_at", condition=Q(state__in=["IN_DOUBT", "UNKNOWN"]), name="nexum_effects_doubt"),
+            Index(fields=("run_id",), name="nexum_effects_run"),
+            Index(
+                fields=("state", "claimed_at"),
+                condition=Q(state__in=["IN_DOUBT", "UNKNOWN"]),
+                name="nexum_effects_doubt",
+            ),
         )
 
     def __str__(self) -> str:
@@ -62,7 +66,7 @@ class Effect(models.Model):
 class EffectEvidence(models.Model):
     """What a process reported about an effect that was no longer its own; kept, never applied."""
 
-    id = models.BigAutoField(primary_key=True)
+    id: models.BigAutoField[int, int] = models.BigAutoField(primary_key=True)
     tenant = text()
     key = text()
     token = whole()

@@ -60,7 +60,7 @@ class Session(models.Model):
 class ApiToken(models.Model):
     """A token for the REST API; only its sha256 is kept. `scopes` are separated by spaces."""
 
-    hash = models.BinaryField(primary_key=True)
+    hash: models.BinaryField[bytes, bytes] = models.BinaryField(primary_key=True)
     name = text()
     scopes = text()
     created_at = whole()
@@ -72,4 +72,4 @@ class ApiToken(models.Model):
         db_table = "nexum_api_tokens"
 
     def __str__(self) -> str:
-        return self.name
+        return f"{self.name}"

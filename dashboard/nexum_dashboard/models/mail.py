@@ -10,7 +10,7 @@ from nexum_dashboard.models.columns import octets, text, whole
 
 
 class _Letter(models.Model):
-    id = models.BigAutoField(primary_key=True)
+    id: models.BigAutoField[int, int] = models.BigAutoField(primary_key=True)
     run_id = text()
     dedupe = text()
     type = text()
@@ -35,8 +35,8 @@ class Mail(_Letter):
         db_table = "nexum_inbox"
         constraints = (UniqueConstraint(fields=("run_id", "dedupe"), name="nexum_inbox_one_fact"),)
         indexes = (
-            Index("run_id", "priority", "id", name="nexum_inbox_order"),
-            Index("at", name="nexum_inbox_age"),
+            Index(fields=("run_id", "priority", "id"), name="nexum_inbox_order"),
+            Index(fields=("at",), name="nexum_inbox_age"),
         )
 
 

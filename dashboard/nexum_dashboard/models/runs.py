@@ -36,10 +36,10 @@ class Run(models.Model):
         db_table = "nexum_runs"
         # No index on a column that every step changes: that would make each step an index write.
         indexes = (
-            Index("workflow", "status", "created_at", name="nexum_runs_list"),
-            Index("created_at", name="nexum_runs_age"),
-            Index("subject", "created_at", condition=~Q(subject=""), name="nexum_runs_subject"),
-            Index("run_key", condition=~Q(run_key=""), name="nexum_runs_key"),
+            Index(fields=("workflow", "status", "created_at"), name="nexum_runs_list"),
+            Index(fields=("created_at",), name="nexum_runs_age"),
+            Index(fields=("subject", "created_at"), condition=Q(subject__gt=""), name="nexum_runs_subject"),
+            Index(fields=("run_key",), condition=Q(run_key__gt=""), name="nexum_runs_key"),
         )
 
     def __str__(self) -> str:
@@ -98,7 +98,7 @@ class Event(models.Model):
             UniqueConstraint(
                 fields=("run_id",), condition=Q(type__in=sorted(RUN_TERMINAL)), name="nexum_events_one_run_end"
             ),
-            UniqueConstraint(fields=("run_id", "dedupe"), condition=~Q(dedupe=""), name="nexum_events_one_fact"),
+            UniqueConstraint(fields=("run_id", "dedupe"), condition=Q(dedupe__gt=""), name="nexum_events_one_fact"),
         )
 
     def __str__(self) -> str:

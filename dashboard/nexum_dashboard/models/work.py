@@ -43,9 +43,9 @@ class Task(models.Model):
     class Meta:
         db_table = "nexum_tasks"
         indexes = (
-            Index("queue", "priority", "created_at", condition=Q(state="READY"), name="nexum_tasks_ready"),
-            Index("session", condition=Q(state="CLAIMED"), name="nexum_tasks_claimed"),
-            Index("start_by", condition=Q(state="READY", start_by__gt=0), name="nexum_tasks_late"),
+            Index(fields=("queue", "priority", "created_at"), condition=Q(state="READY"), name="nexum_tasks_ready"),
+            Index(fields=("session",), condition=Q(state="CLAIMED"), name="nexum_tasks_claimed"),
+            Index(fields=("start_by",), condition=Q(state="READY", start_by__gt=0), name="nexum_tasks_late"),
         )
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Timer(models.Model):
 
     class Meta:
         db_table = "nexum_timers"
-        indexes = (Index("due", name="nexum_timers_due"),)
+        indexes = (Index(fields=("due",), name="nexum_timers_due"),)
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.timer}"
