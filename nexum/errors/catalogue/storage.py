@@ -110,7 +110,7 @@ STORAGE = (
         "address of the database is not understood",
         "The address is neither `postgresql://user@host/name` nor `sqlite:///path`.",
         "Nexum keeps runs in PostgreSQL or, for development, in a SQLite file.",
-        ("set NEXUM_DATABASE_URL or `database` in [tool.nexum] to one of these forms",),
+        ("set NEXUM_DATABASE or `database` in [tool.nexum] to one of these forms",),
         exit_code=78,
     ),
     Entry(

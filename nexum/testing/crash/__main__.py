@@ -61,7 +61,7 @@ def _attack(here: World, store: Store, monkey: Monkey, runs: int) -> dict[str, s
         for order, run_id in pool.map(lambda order: _start(here, order, runs, length), orders):
             wanted[run_id] = order
     _say(f"{runs} runs started")
-    limit = 0.0
+    limit = time.monotonic() + GRACE
     while True:
         monkey.look()
         ended = sum(status in ENDED for status in statuses(store, list(wanted)).values())

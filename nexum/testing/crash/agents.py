@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +14,7 @@ from pydantic import BaseModel
 from nexum import Context, Dedupes, Retry, Workflow
 
 PROVIDER = "NEXUM_CRASH_PROVIDER"  # where the provider is
+SLOW_ANSWER = 0.06  # seconds between the provider's act and the handler's return: the window that kills should hit
 PATIENT = Retry(max_attempts=50, first_wait=timedelta(milliseconds=100), ceiling=timedelta(seconds=2))
 HONOURED = Dedupes(ttl=timedelta(hours=24))
 
@@ -55,7 +58,7 @@ def decided(looked_up: Order) -> Decision:
 @agent.effect(tool="pay.refund", key=decided.out.order_id, provider=HONOURED, reference="id", retry=PATIENT)
 def paid(decided: Decision, ctx: Context) -> Receipt:
     """One refund per order."""
-    return _act("/refunds", {"order_id": decided.order_id, "amount": decided.pay}, ctx.idempotency_key)
+    return _act("/refunds", {"order_id": decided.order_id, "amount": decided.pay, "currency": "EUR"}, ctx.idempotency_key)
 
 
 @agent.compute()
@@ -71,11 +74,13 @@ async def mailed(decided: Decision, worded: str, ctx: Context) -> Receipt:
     async with httpx.AsyncClient(timeout=5) as client:
         headers = {"Idempotency-Key": ctx.idempotency_key}
         answer = await client.post(os.environ[PROVIDER] + "/mails", json=body, headers=headers)
+    await asyncio.sleep(SLOW_ANSWER)
     return Receipt(id=answer.raise_for_status().json()["id"])
 
 
 def _act(path: str, body: dict[str, Any], key: str) -> Receipt:
     answer = httpx.post(os.environ[PROVIDER] + path, json=body, headers={"Idempotency-Key": key}, timeout=5)
+    time.sleep(SLOW_ANSWER)
     return Receipt(id=answer.raise_for_status().json()["id"])
 
 

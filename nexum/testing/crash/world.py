@@ -52,10 +52,11 @@ class Kept:
 
     def children(self) -> list[int]:
         """Its living children."""
-        with suppress(OSError):
-            listed = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text()
-            return [int(pid) for pid in listed.split()]
-        return []
+        found: list[int] = []
+        with suppress(OSError):  # it may die while we look
+            for listed in Path(f"/proc/{self.pid}/task").glob("*/children"):
+                found += [int(pid) for pid in listed.read_text().split()]
+        return sorted(found)
 
     def kill(self) -> None:
         """SIGKILL to the process alone; what its children do then is part of the test."""
@@ -113,7 +114,6 @@ def world(folder: Path, *, lease: float, prepare: str) -> Iterator[World]:
         redis_port, web_port = free_port(), free_port()
         env = {
             "NEXUM_DATABASE": database,
-            "NEXUM_DATABASE_URL": database,
             "NEXUM_BROKER": f"redis://127.0.0.1:{redis_port}/0",
             "NEXUM_WORKFLOWS": prepare,
             "NEXUM_LEASE_SECONDS": str(lease),
