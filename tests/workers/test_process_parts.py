@@ -63,15 +63,15 @@ def test_the_phase_only_goes_forward_and_is_seen_by_a_child() -> None:
     assert board.phase is Phase.RUN
     pid = os.fork()
     if pid == 0:
-        board.report_birth("session-1")
+        board.report("session-1", is_open=False)
         board.raise_to(Phase.DRAIN)
         os._exit(0)
     os.waitpid(pid, 0)
     assert board.phase is Phase.DRAIN
     board.raise_to(Phase.RUN)
     assert board.phase is Phase.DRAIN
-    assert board.births() == [(pid, "session-1")]
-    assert board.births() == []
+    assert board.reports() == [(pid, "session-1", False)]
+    assert board.reports() == []
 
 
 @pytest.mark.parametrize(("how", "said"), [("exit", "exit with 7"), ("kill", "die of SIGKILL")])

@@ -6,6 +6,7 @@ import mmap
 import os
 import select
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Phase(IntEnum):
@@ -14,6 +15,14 @@ class Phase(IntEnum):
     RUN = 0
     DRAIN = 1
     NOW = 2
+
+
+class Report(NamedTuple):
+    """What a child said about its session."""
+
+    pid: int
+    session: str
+    is_open: bool
 
 
 class Board:
@@ -33,14 +42,14 @@ class Board:
         """Go on to a later phase; an earlier one is ignored. Safe in a signal handler."""
         self._page[0] = max(self._page[0], phase)
 
-    def report_birth(self, session: str) -> None:
-        """In a child: say which session this process is going to open. One line, written at once."""
-        os.write(self._write, f"{os.getpid()} {session}\n".encode())
+    def report(self, session: str, *, is_open: bool) -> None:
+        """In a child: say which session this process is going to open, and then that it is open. One line each."""
+        os.write(self._write, f"{os.getpid()} {session} {int(is_open)}\n".encode())
 
-    def births(self) -> list[tuple[int, str]]:
-        """In the parent: the (pid, session) pairs reported since the last call."""
+    def reports(self) -> list[Report]:
+        """In the parent: what was reported since the last call."""
         text = b""
         while select.select([self._read], [], [], 0)[0]:
             text += os.read(self._read, 65_536)
-        pairs = (line.split(" ", 1) for line in text.decode().splitlines())
-        return [(int(pid), session) for pid, session in pairs]
+        lines = (line.split(" ") for line in text.decode().splitlines())
+        return [Report(int(pid), session, is_open == "1") for pid, session, is_open in lines]

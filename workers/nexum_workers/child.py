@@ -14,15 +14,18 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import uuid4
 
 from nexum.broker.local import Ear
+from nexum.core.graph.nodes import Effect
 from nexum.crash import crash
 from nexum.engine.engine import Engine
 from nexum.engine.work import Outcome, Work
 from nexum.errors import NexumError, UnavailableError
 from nexum.logs import about
+from nexum.patience import patiently
 from nexum.store.api import Claimed, SessionRow, TaskKey
 from nexum_workers.board import Phase
 from nexum_workers.forking import keep_alive
@@ -30,7 +33,6 @@ from nexum_workers.looping import LoopThread
 from nexum_workers.outcome import overtime
 from nexum_workers.serving import Serving
 from nexum_workers.slots import Slots, Turn
-from nexum.patience import patiently
 from nexum_workers.watchdog import Watchdog
 
 logger = logging.getLogger("nexum.worker")
@@ -59,6 +61,7 @@ class Child:
         self.session = f"{serving.host}:{os.getpid()}:{uuid4().hex[:8]}"
         self.slots = Slots(serving.slots)
         self._body = threading.Lock()
+        self._claiming = threading.Lock()
         self._loop = LoopThread()
         self._watchdog: Watchdog[Stuck] = Watchdog(self._bite)
         self._lost = threading.Event()
@@ -67,12 +70,13 @@ class Child:
     def open(self) -> None:
         """Open the store, announce the session to the parent, write its row."""
         serving = self._serving
-        serving.board.report_birth(self.session)
+        serving.board.report(self.session, is_open=False)
         crash("worker.before_session")
         self._doorbell = serving.open_doorbell()
         self._store = patiently(serving.open_store, "the database", self._is_ordered_out)
         keep_alive(self._store)
         patiently(lambda: self._store.open_session(self._row()), "the database", self._is_ordered_out)
+        serving.board.report(self.session, is_open=True)
         self._engine = Engine(self._store, session=self.session, doorbell=self._doorbell, inline_max=serving.inline_max)
         self._executor = serving.open_executor()
         self._telling = serving.open_telling()
@@ -138,31 +142,30 @@ class Child:
 
     # taking
 
-    def _take_one(self, claim: object) -> bool:
+    def _take_one(self, claim: Callable[[], Claimed | None]) -> bool:
         """Claim by `claim()` and run what it gives; holds a slot, which goes along with the run. True if there was one."""
-        assert callable(claim)
-        work = None
-        try:
-            with self._watchdog.limit(Stuck("claiming"), DATABASE_SECONDS):
-                claimed = claim()
-                if claimed is not None:
-                    crash("claim.after_commit", node=claimed.key.path, run=claimed.key.run_id)
-                    self._looked_for_lost = False
-                    work = self._engine.begin(claimed)
-                elif not self._looked_for_lost:
-                    work = self._adopt()
-        except UnavailableError as error:
-            self._warn(error)
-            self._looked_for_lost = False
-            claimed = None
-        except Exception:
-            logger.exception("a task could not be begun; it stays claimed until this process ends")
-            claimed = None
+        work, was_there = self._claim_and_begin(claim) if self.wants_more else (None, False)
         if work is None:
             self.slots.give_back()
-            return claimed is not None
+            return was_there
         self._go_on(work, Turn())
         return True
+
+    def _claim_and_begin(self, claim: Callable[[], Claimed | None]) -> tuple[Work | None, bool]:
+        """A claim and its work, begun before anybody can take the claim for a lost one; and whether there was one."""
+        with self._claiming, self._watchdog.limit(Stuck("claiming"), DATABASE_SECONDS):
+            try:
+                claimed = claim()
+                if claimed is None:
+                    return (None if self._looked_for_lost else self._adopt()), False
+                crash("claim.after_commit", node=claimed.key.path, run=claimed.key.run_id)
+                return self._engine.begin(claimed), True
+            except UnavailableError as error:
+                logger.warning("the database does not answer: %s", error.message, extra={"code": error.code})
+            except Exception:
+                logger.exception("a task could not be begun; it is taken up again or given to others")
+            self._looked_for_lost = False
+            return None, False
 
     def _by_name(self, queue: str, key: TaskKey) -> Claimed | None:
         return self._store.claim_one(self.session, key) or next(
@@ -239,27 +242,28 @@ class Child:
 
     def _finish(self, work: Work, outcome: Outcome, turn: Turn) -> Work | None:
         """Record, and give what comes next in this slot: the same run's next node, or another's when the turn is over."""
+        other = None
+        if self.wants_more and turn.step():
+            other, _ = self._claim_and_begin(self._next)
         with about(**_subject(work)), self._watchdog.limit(Stuck("recording"), DATABASE_SECONDS):
-            other = None
             try:
-                keep = self.wants_more
-                if keep and turn.step():
-                    other = self._next()
-                following = self._record(work, outcome, keep=keep and other is None)
-                return following if other is None else self._engine.begin(other)
+                following = self._record(work, outcome, keep=self.wants_more and other is None)
             except Exception:
                 logger.exception("a result could not be recorded; its task stays claimed until this process ends")
-                self._looked_for_lost = False
-                return None
+                following = None
+        return other or following
 
     def _record(self, work: Work, outcome: Outcome, *, keep: bool) -> Work | None:
         """Offer the result until the database takes it; only an order to stop at once ends that."""
-        crash("effect.before_record", run_key=work.run_key, node=work.task.path, attempt=work.attempt)
-        following = patiently(
-            lambda: self._engine.finish(work, outcome, keep=keep), "the database", self._is_ordered_out
-        )
-        crash("effect.after_record", run_key=work.run_key, node=work.task.path, attempt=work.attempt)
+        if not isinstance(work.node, Effect):
+            return self._offer(work, outcome, keep)
+        crash("effect.before_record", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+        following = self._offer(work, outcome, keep)
+        crash("effect.after_record", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         return following
+
+    def _offer(self, work: Work, outcome: Outcome, keep: bool) -> Work | None:
+        return patiently(lambda: self._engine.finish(work, outcome, keep=keep), "the database", self._is_ordered_out)
 
     # watching
 
@@ -298,10 +302,6 @@ class Child:
 
     def _is_ordered_out(self) -> bool:
         return self._serving.board.phase is Phase.NOW
-
-    def _warn(self, error: NexumError) -> None:
-        logger.warning("the database does not answer: %s", error.message, extra={"code": error.code})
-        self.ear.wait(ALONE_SECONDS)
 
     def _row(self) -> SessionRow:
         serving, now = self._serving, self._store.now()

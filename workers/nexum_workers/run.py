@@ -17,6 +17,7 @@ from nexum.broker.local import bell_directory
 from nexum.core.graph.workflow import parse_graph
 from nexum.core.ids import short
 from nexum.errors import ConfigurationError
+from nexum.patience import patiently
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.registry import Registry
 from nexum.settings import Settings
@@ -33,7 +34,6 @@ from nexum_workers.orders import Deaf, Ending, LeavingWhenDrained
 from nexum_workers.parent import Pool
 from nexum_workers.serving import Serving
 from nexum_workers.tending import Tender
-from nexum.patience import patiently
 
 logger = logging.getLogger("nexum.worker")
 

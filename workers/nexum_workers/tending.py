@@ -43,7 +43,7 @@ class Tender:
         self._store: Store | None = None
         self._sessions: dict[int, str] = {}
         self._ended: dict[str, str] = {}
-        self._seen: frozenset[str] = frozenset()
+        self._open: set[str] = set()
         self._beat_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nexum-tender", daemon=True)
@@ -64,10 +64,12 @@ class Tender:
 
     def look(self) -> None:
         """One look: births, deaths, beats. Raises `NexumError` when the database does not answer."""
-        for pid, session in self._board.births():
-            if pid in self._sessions:  # the number was given to another child before we looked
+        for pid, session, is_open in self._board.reports():
+            if self._sessions.get(pid, session) != session:  # the number was given to another child before we looked
                 self._ended[self._sessions[pid]] = f"process number {pid} belongs to a younger child"
             self._sessions[pid] = session
+            if is_open:
+                self._open.add(session)
         for pid in list(self._sessions):
             if proof := death_of(pid):
                 self._ended[self._sessions.pop(pid)] = proof
@@ -84,20 +86,20 @@ class Tender:
             unexpected = self._board.phase is Phase.RUN
             logger.log(logging.WARNING if unexpected else logging.INFO, "session %s ended: %s", session, proof)
             del self._ended[session]
+            self._open.discard(session)
         if self._sessions and time.monotonic() - self._beat_at >= self._every:
             alive = self._store.beat(tuple(self._sessions.values()))
             self._beat_at = time.monotonic()
             self._warn_lost(alive)
 
     def _warn_lost(self, alive: frozenset[str]) -> None:
-        """Tell the children whose sessions were live and are not any more; one that is not open yet is not lost."""
+        """Tell the children whose sessions were opened and are not live any more."""
         for pid, session in self._sessions.items():
-            if session in self._seen and session not in alive:
+            if session in self._open and session not in alive:
                 logger.warning(
                     "[NX-W210] session %s of child %d was declared dead", session, pid, extra={"code": "NX-W210"}
                 )
                 os.kill(pid, LOST)
-        self._seen = alive
 
     def _run(self) -> None:
         failing = False
