@@ -39,15 +39,18 @@ from nexum.core.expr.syntax import (
     path_of,
     refs,
 )
+from nexum.core.expr.typecheck import Checked, ExprProblem, check
 
 __all__ = [
     "ABSENT",
     "UNKNOWN",
     "Binary",
     "Call",
+    "Checked",
     "EvalError",
     "Expr",
     "ExprError",
+    "ExprProblem",
     "Index",
     "ListLiteral",
     "Literal",
@@ -61,6 +64,7 @@ __all__ = [
     "any_of",
     "binary",
     "call",
+    "check",
     "compile_expr",
     "lift",
     "negate",

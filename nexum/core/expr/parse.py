@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import Final
 
 from nexum.core.expr.build import all_of, any_of
@@ -29,6 +28,7 @@ from nexum.core.expr.syntax import (
     Unary,
 )
 from nexum.core.expr.tokens import Token, tokens
+from nexum.core.schema.paths import nearest
 
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 _INFIX: Final = COMPARISONS | ARITHMETIC | LOGIC
@@ -178,7 +178,7 @@ class _Parser:
         name = str(token.value)
         args = (*receiver, *self._until(")"))
         if name not in FUNCTIONS:
-            near = next(iter(get_close_matches(name, FUNCTIONS, 1)), None)
+            near = nearest(name, FUNCTIONS)
             known = ", ".join(FUNCTIONS)
             raise ExprError(f"there is no function {name}; there are {known}", token.offset, near)
         if name in METHODS and not receiver:

@@ -57,7 +57,8 @@ def _text(expr: Expr) -> str:
         case Index(operand, index):
             return f"{_inside(operand, POSTFIX)}[{_text(index)}]"
         case Unary(op, operand):
-            return f"{op}{_inside(operand, UNARY)}"
+            plain = not (_is_number(operand) or isinstance(operand, Unary))  # -(5) is a negation, -5 a literal
+            return f"{op}{_inside(operand, UNARY)}" if plain else f"{op}({_text(operand)})"
         case Binary(op, left, right):
             level = precedence(op)
             return f"{_inside(left, level)} {op} {_inside(right, level + 1)}"
@@ -90,10 +91,14 @@ def _level(expr: Expr, place: int) -> int:
             return precedence(op)
         case Unary():
             return UNARY
-        case Literal(value) if type(value) in (int, float) and place >= UNARY:
-            return TERNARY  # -(5) is a negation, -5 a literal; (5).x is a field, 5.x nothing
+        case Literal() if _is_number(expr) and place == POSTFIX:
+            return TERNARY  # (5).x is a field, 5.x is nothing
         case _:
             return ATOM
+
+
+def _is_number(expr: Expr) -> bool:
+    return isinstance(expr, Literal) and type(expr.value) in (int, float)
 
 
 def _field(name: str) -> str:

@@ -20,7 +20,7 @@ _TOKEN: Final = re.compile(
     r"""
       (?P<space>[ \t\r\n\f]+|//[^\n]*)
     | (?P<float>(?:[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?|[0-9]+[eE][+-]?[0-9]+))
-    | (?P<int>0[xX][0-9a-fA-F]+|[0-9]+)
+    | (?P<int>0x[0-9a-fA-F]+|[0-9]+)
     | (?P<raw>[rR](?:\"{3}.*?\"{3}|'{3}.*?'{3}|"[^"\r\n]*"|'[^'\r\n]*'))
     | (?P<string>\"{3}(?:[^\\]|\\.)*?\"{3}|'{3}(?:[^\\]|\\.)*?'{3}|"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*')
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
@@ -74,7 +74,7 @@ def _token(kind: str, value: str, text: str, match: re.Match[str]) -> Token:
 def _integer(digits: str, at: int) -> int:
     if len(digits) > 40:  # int() of thousands of digits is slow, and refused by Python anyway
         raise ExprError("the number does not fit in 64 bits", at)
-    return int(digits, 16) if digits[1:2] in ("x", "X") else int(digits)
+    return int(digits, 16) if digits.startswith("0x") else int(digits)
 
 
 def _unquoted(quoted: str) -> str:
