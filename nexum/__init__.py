@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from nexum.version import __version__
+
 if TYPE_CHECKING:
     from nexum.errors import (
         BuildError,
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
     from nexum.sdk.prompt import Message, Prompt
     from nexum.sdk.workflow import Workflow
 
-__version__ = "0.1.0"
-
 __all__ = [
     "BuildError",
     "CompiledWorkflow",
@@ -51,6 +51,7 @@ __all__ = [
     "Timeouts",
     "UnavailableError",
     "Workflow",
+    "__version__",
     "has",
     "in_",
     "not_",

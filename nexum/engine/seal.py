@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nexum import __version__
 from nexum.core.run.codec import SCHEMA, attempt_of, cell_of, chain, decode, encode, encode_mail
 from nexum.core.run.events import Cell
 from nexum.core.run.fold import Event
 from nexum.core.run.state import State
 from nexum.store.api import EventRow
+from nexum.version import __version__
 
 ENGINE = __version__
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
-from nexum import __version__
 from nexum.core.run.standing import Standing
+from nexum.version import __version__
 
 MICROS = 1_000_000
 _LAST = 253_402_300_799 * MICROS  # the end of the year 9999, beyond which there is no calendar date
