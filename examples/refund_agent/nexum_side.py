@@ -15,53 +15,51 @@ from examples.refund_agent.cases import Case
 from examples.refund_agent.contest import Report, World, report, world
 from examples.refund_agent.killing import Victim, armed
 from examples.refund_agent.shop import ADDRESS
-from nexum.client.connect import Connection, connect
-from nexum.core.canonical import from_bytes
+from nexum.client.connect import connect
+from nexum.client.runs import RunHandle
+from nexum.core.run.state import Phase
+from nexum.errors import NexumError
 from nexum.settings import load_settings
 from nexum.store.api import Store, VersionRow
 from nexum.store.schema import upgrade
 
 LEASE_SECONDS = 2  # how long a dead machine's work waits; 15 in production, where networks are worse than this one
-_ENDED = frozenset({"COMPLETED", "FAILED", "CANCELLED", "TERMINATED"})
 
 
 def run_nexum(folder: Path, cases: tuple[Case, ...], *, seconds: float = 60.0) -> Report:
     """Run all cases, kill at the armed points, and stop when every run has ended, at the latest after `seconds`."""
     folder.mkdir(parents=True, exist_ok=True)
     points, _ = armed(folder, cases, model_case="02-not-eligible")
-    database = os.environ.get("NEXUM_DATABASE") or f"sqlite:///{folder / 'nexum.sqlite3'}"
-    upgrade(database)
-    settings = load_settings(cli={"database": database, "broker": os.environ.get("NEXUM_BROKER", "none")})
-    connection = connect(settings)
-    store = connection.store
     tenant = f"demo-{uuid4().hex[:8]}"  # business keys live as long as the database: each demo is a shop of its own
-    try:
-        _register(store)
-        with world(folder) as here:
-            env = _environment(database, here)
+    with world(folder) as here:
+        env = _environment(os.environ.get("NEXUM_DATABASE") or f"sqlite:///{folder.absolute() / 'nexum.sqlite3'}", here)
+        upgrade(env["NEXUM_DATABASE"])
+        connection = connect(load_settings(env={name: env[name] for name in env if name.startswith("NEXUM_")}))
+        try:
+            _register(connection.store)
             scheduler = Victim((sys.executable, "-m", "nexum", "scheduler"), env, _room(folder, "scheduler"), "")
             worker = Victim((sys.executable, "-m", "nexum", "worker"), env, folder, points)
             with scheduler, worker:
                 began = time.monotonic()
-                runs = {case.name: _start(connection, case, tenant) for case in cases}
-                while time.monotonic() - began < seconds and not _all_ended(store, runs):
+                runs = {
+                    case.name: refund_agent.start(
+                        Claim.model_validate(case.claim), run_key=case.name, tenant=tenant, connection=connection
+                    )
+                    for case in cases
+                }
+                while time.monotonic() - began < seconds and not all(map(_has_ended, runs.values())):
                     time.sleep(0.05)
                 took = time.monotonic() - began
-            statuses = {name: _status(store, run_id) for name, run_id in runs.items()}
-            return report("Nexum", here, cases, statuses=statuses, kills=worker.kills, seconds=took)
-    finally:
-        connection.close()
+            statuses = {name: _ended_as(run) for name, run in runs.items()}
+        finally:
+            connection.close()
+        return report("Nexum", here, cases, statuses=statuses, kills=worker.kills, seconds=took)
 
 
 def _register(store: Store) -> None:
     graph = refund_agent.graph
     row = VersionRow(graph.workflow, graph.version, "active", graph.data, "", "", "demo", 0)
     store.register(row, make_default=True)
-
-
-def _start(here: Connection, case: Case, tenant: str) -> str:
-    claim = Claim.model_validate(case.claim)
-    return refund_agent.start(claim, run_key=case.name, tenant=tenant, actor="demo", connection=here).run_id
 
 
 def _environment(database: str, here: World) -> Mapping[str, str]:
@@ -73,6 +71,8 @@ def _environment(database: str, here: World) -> Mapping[str, str]:
         "NEXUM_LEASE_SECONDS": str(LEASE_SECONDS),
         "NEXUM_SWEEP_SECONDS": "0.2",
         "NEXUM_PROCESSES": "2",
+        # the machine dies seven times in ten seconds; a task that was under way in five of these deaths is no murderer
+        "NEXUM_POISON_AFTER": "20",
         "NEXUM_LLM": json.dumps({"openai": {"base_url": f"{here.model.url}/v1", "api_key": "demo"}}),
     }
 
@@ -83,15 +83,15 @@ def _room(folder: Path, name: str) -> Path:
     return room
 
 
-def _all_ended(store: Store, runs: Mapping[str, str]) -> bool:
-    heads = (store.head(run_id) for run_id in runs.values())
-    return all(head is not None and head.status in _ENDED for head in heads)
+def _has_ended(run: RunHandle) -> bool:
+    return Phase(run.status()).is_ended
 
 
-def _status(store: Store, run_id: str) -> str:
-    """What the agent itself recorded as the outcome; the run's own status when it recorded none."""
-    for row in store.events_after(run_id, 0):
-        if row.type == "NodeCompleted" and row.path == "outcome":
-            return str(from_bytes(row.payload)["status"])
-    head = store.head(run_id)
-    return head.status.lower() if head else ""
+def _ended_as(run: RunHandle) -> str:
+    """What the agent itself says of the claim: its outcome, the code of its failure, or nothing when it has not ended."""
+    if not _has_ended(run):
+        return ""
+    try:
+        return str(run.result()["status"])
+    except NexumError as error:
+        return error.code

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import json
 import threading
 import time
@@ -113,6 +114,7 @@ class Provider:
         return Reply({"order_id": order, **purchase, "history": history(order, size)})
 
 
+@functools.lru_cache(maxsize=32)
 def history(order: str, size: int) -> list[dict[str, Any]]:
     """A deterministic history of at least `size` bytes of JSON; one entry when `size` is 0."""
     entries: list[dict[str, Any]] = []
