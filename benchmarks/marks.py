@@ -8,6 +8,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +78,7 @@ def by_run(marks: Iterable[Mark]) -> dict[str, list[Mark]]:
 
 def gaps(marks: Iterable[Mark]) -> list[float]:
     """Milliseconds between the starts of consecutive steps of one run, over all runs."""
-    return [(b.ns - a.ns) / 1e6 for run in by_run(marks).values() for a, b in zip(run, run[1:], strict=False)]
+    return [(b.ns - a.ns) / 1e6 for run in by_run(marks).values() for a, b in pairwise(run)]
 
 
 def repeated(marks: Iterable[Mark]) -> int:

@@ -6,12 +6,15 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import psycopg2
+import redis
+
 from nexum.store.schema import upgrade
-from nexum.testing.services import create_database, database_url, postgres_server, redis_server
+from nexum.testing.services import create_database, postgres_server, redis_server
 
 ROOT = Path(__file__).parent.parent
 BUILD = ROOT / "build"
@@ -53,9 +56,11 @@ class Places:
         """A path that is not taken."""
         return self.folder / f"{next(self._numbers)}-{name}"
 
-    def server_url(self) -> str:
-        """The administrator's own database, for statistics of the whole server."""
-        return database_url(self.admin, "postgres")
+    def versions(self) -> dict[str, str]:
+        """The versions of the servers."""
+        with closing(psycopg2.connect(self.admin)) as connection, redis.Redis.from_url(self.redis) as line:
+            number = connection.server_version
+            return {"postgresql": f"{number // 10_000}.{number % 10_000}", "redis-server": line.info()["redis_version"]}
 
     def _name(self) -> str:
         return f"bench_{self.folder.name[-8:].lower()}_{next(self._numbers)}"

@@ -16,7 +16,7 @@ NOT_INSTALLED = {
 }
 
 
-@dataclass(slots=True)
+@dataclass
 class Session:
     """`quick` makes everything short enough to look at while developing; its figures are no evidence."""
 

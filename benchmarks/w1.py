@@ -67,14 +67,10 @@ def _on_postgres(session: Session) -> list[Figure]:
             alone_effects.add(statistics.median(value), {"commit_floor": commit, "dbos_pg": dbos})
             chained = statistics.median(gaps(celery.run(LONG, runs)))
             value, commit = floor(lambda: gaps(fleet.run(READS, runs)))
-            reads.add(
-                statistics.median(value), {"commit_floor": commit, "dbos_pg": dbos, "celery_chain": chained}
-            )
+            reads.add(statistics.median(value), {"commit_floor": commit, "dbos_pg": dbos, "celery_chain": chained})
             late.add(percentile(value, 0.99), {"dbos_pg": dbos_late})
             value, commit = floor(lambda: gaps(fleet.run(EFFECTS, runs)))
-            effects.add(
-                statistics.median(value), {"commit_floor": commit, "dbos_pg": dbos, "celery_chain": chained}
-            )
+            effects.add(statistics.median(value), {"commit_floor": commit, "dbos_pg": dbos, "celery_chain": chained})
             hop = hop_floor(ground, places.broker(), session.pick(400, 200))
             value = gaps(hopping.run(READS, runs))
             chained = statistics.median([chained, statistics.median(gaps(celery.run(LONG, runs)))])

@@ -40,7 +40,9 @@ class CeleryChain:
             )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         os.killpg(self._worker.pid, signal.SIGKILL)
         self._worker.wait(10)
 
