@@ -1,0 +1,35 @@
+"""The addresses: every state of a page is one, GET changes nothing, and `.json` gives the page's view-model.
+
+A shop mounts them with `path("nexum/", include("nexum_dashboard.urls"))`.
+"""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, URLResolver, path
+from django.views.generic import RedirectView
+
+from nexum_dashboard.pages import catalogue, events, node, run, runs
+
+app_name = "nexum"
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="nexum:runs"), name="home"),
+    path("runs/", runs.run_list, name="runs"),
+    path("runs.json", runs.run_list, name="runs-json"),
+    path("runs/live", runs.run_list_live, name="runs-live"),
+    path("runs/<str:run_id>.json", run.run_page, name="run-json"),
+    path("runs/<str:run_id>/", run.run_page, name="run"),
+    path("runs/<str:run_id>/live", run.run_live, name="run-live"),
+    path("runs/<str:run_id>/nodes/<str:node_id>.json", node.node_page, name="node-json"),
+    path("runs/<str:run_id>/nodes/<str:node_id>/", node.node_page, name="node"),
+    path("runs/<str:run_id>/nodes/<str:node_id>/live", node.node_live, name="node-live"),
+    path("runs/<str:run_id>/events/<int:seq>.json", events.event_page, name="event-json"),
+    path("runs/<str:run_id>/events/<int:seq>/", events.event_page, name="event"),
+    path("runs/<str:run_id>/events/<int:seq>/p/<str:digest>/", events.payload, name="payload"),
+    path("r/<str:prefix>/", run.by_prefix, name="run-by-prefix"),
+    path("versions/", catalogue.version_list, name="versions"),
+    path("versions.json", catalogue.version_list, name="versions-json"),
+    path("e/", catalogue.code_list, name="codes"),
+    path("e/<str:code>.json", catalogue.code_page, name="code-json"),
+    path("e/<str:code>/", catalogue.code_page, name="code"),
+]
