@@ -6,6 +6,8 @@ descriptions are dropped where no model and no person will read them, so that a 
 
 from __future__ import annotations
 
+import functools
+import inspect
 import types
 import typing
 from collections.abc import Callable, Mapping
@@ -34,7 +36,7 @@ class Unsupported(Exception):  # noqa: N818
 def resolve(handler: Callable[..., Any], name: str, names: Mapping[str, Any]) -> Any:
     """The type of one annotation of a handler (`return` for its result). Raises `UnknownAnnotation`."""
     holder = types.SimpleNamespace(__annotations__={name: annotations_of(handler)[name]})
-    scope = getattr(handler, "__globals__", {})
+    scope = getattr(plain(handler), "__globals__", {})
     try:
         return typing.get_type_hints(holder, globalns=scope, localns=dict(names), include_extras=True)[name]
     except (NameError, AttributeError, TypeError, SyntaxError) as error:
@@ -43,8 +45,19 @@ def resolve(handler: Callable[..., Any], name: str, names: Mapping[str, Any]) ->
 
 def annotations_of(handler: Callable[..., Any]) -> Mapping[str, Any]:
     """The raw annotations of a callable; empty when it has none."""
-    found: Mapping[str, Any] = getattr(handler, "__annotations__", {})
+    found: Mapping[str, Any] = getattr(plain(handler), "__annotations__", {})
     return found
+
+
+def plain(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The function behind a decorated function, a partial, a method or an object with `__call__`."""
+    handler = inspect.unwrap(handler)
+    if isinstance(handler, functools.partial):
+        return plain(handler.func)
+    if inspect.ismethod(handler):
+        return plain(handler.__func__)
+    inner = type(handler).__call__
+    return inner if inspect.isfunction(inner) else handler
 
 
 def adapter_of(kind: Any) -> TypeAdapter[Any]:

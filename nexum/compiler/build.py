@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from nexum.compiler.annotations import Unsupported, adapter_of, name_of, schema_of
+from nexum.compiler.annotations import Unsupported, adapter_of, name_of, plain, schema_of
 from nexum.compiler.binding import Marks, Scope, Signature, bind
 from nexum.compiler.checked import Checked, leaves, may_be_skipped, skipped_by_others
 from nexum.compiler.conditions import RUN, RUN_SCHEMA, Names, business_key, condition
 from nexum.compiler.declared import Declared, Draft
-from nexum.compiler.diagnostics import finding, render_all
+from nexum.compiler.diagnostics import build_error, finding
 from nexum.compiler.emit import node_of
 from nexum.compiler.fingerprint import why_not
 from nexum.compiler.handlers import BoundHandler
@@ -77,9 +77,7 @@ class _Compiler:
     def emit(self) -> Compiled:
         """The graph, if nothing stands against it."""
         if any(problem.severity == "error" for problem in self._problems):
-            error = BuildError(self._draft.workflow, tuple(self._problems))
-            error.add_note("\n" + render_all(self._problems))
-            raise error
+            raise build_error(self._draft.workflow, self._problems)
         assert self._input is not None
         graph = Graph(
             workflow=self._draft.workflow,
@@ -147,5 +145,5 @@ def _handler(node: Checked) -> BoundHandler:
         params={param.name: param.adapter for param in signature.params},
         contexts=signature.contexts,
         output=signature.adapter,
-        is_async=inspect.iscoroutinefunction(inspect.unwrap(node.declared.handler)),
+        is_async=inspect.iscoroutinefunction(plain(node.declared.handler)),
     )

@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterable
 
 from nexum.compiler.sources import Span
-from nexum.errors import Diagnostic, entry
+from nexum.errors import BuildError, Diagnostic, entry
 
 WIDTH = 96
 
@@ -30,6 +30,14 @@ def finding(
         fixes=fixes or known.mend,
         severity=severity or known.severity,
     )
+
+
+def build_error(workflow: str, findings: Iterable[Diagnostic]) -> BuildError:
+    """The error of a build; the findings in full stand under its traceback."""
+    found = tuple(findings)
+    error = BuildError(workflow, found)
+    error.add_note("\n" + render_all(found))
+    return error
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

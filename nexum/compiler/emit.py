@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
+from nexum.compiler.annotations import plain
 from nexum.compiler.binding import Bound
 from nexum.compiler.checked import Checked
 from nexum.compiler.fingerprint import fingerprint
@@ -66,9 +66,8 @@ def _param(node: Checked, param: Bound) -> Param:
 
 
 def _ref(node: Checked) -> str:
-    function = inspect.unwrap(node.declared.handler)
-    module = getattr(function, "__module__", None) or type(function).__module__
-    return f"{module}:{getattr(function, '__qualname__', type(function).__qualname__)}"
+    function = plain(node.declared.handler)
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 def _text(expr: Expr | None) -> str:

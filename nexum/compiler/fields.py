@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import typing
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 
 from nexum.compiler.annotations import UnknownAnnotation, members
 
+_SCALARS = (str, int, float, bytes, Decimal, Enum, date, time, timedelta, UUID)
+
 
 def fields_of(kind: Any) -> dict[str, tuple[str, Any]] | None:
-    """Field name -> (name in JSON, type); None when the type has no known fields (a mapping, `Any`, a scalar).
+    """Field name -> (name in JSON, type); None when they are not known (a mapping, `Any`), empty for a scalar.
 
     For a union the fields of its members together, None left out.
     """
@@ -41,6 +47,8 @@ def _own_fields(kind: Any) -> dict[str, tuple[str, Any]] | None:
         }
         computed = {name: (info.alias or name, info.return_type) for name, info in model.model_computed_fields.items()}
         return {**stored, **computed}
+    if issubclass(plain, _SCALARS):
+        return {}
     if dataclasses.is_dataclass(plain) or typing.is_typeddict(plain):
         try:
             return {name: (name, hint) for name, hint in typing.get_type_hints(plain, include_extras=True).items()}

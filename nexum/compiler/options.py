@@ -8,12 +8,13 @@ from nexum.compiler.declared import Declared
 from nexum.compiler.diagnostics import did_you_mean, finding
 from nexum.compiler.sources import line_span, option_span
 from nexum.core.graph.nodes import Schema
-from nexum.core.graph.policies import SECOND
+from nexum.core.graph.policies import SECOND, TimeoutPolicy
 from nexum.core.schema import field_at, fields
 from nexum.errors import Diagnostic
 
 _PRIORITIES = range(-9, 10)
 _REPAIRS = range(21)
+_DEFAULTS = TimeoutPolicy()
 
 
 def check_options(node: Declared) -> Iterator[Diagnostic]:
@@ -49,7 +50,7 @@ def _contradictions(node: Declared) -> Iterator[str]:
     whole = limits.schedule_to_close
     for name in ("schedule_to_start", "start_to_close", "heartbeat"):
         part = getattr(limits, name)
-        if whole and part > whole:
+        if whole and part > whole and part != getattr(_DEFAULTS, name):  # a default yields to what the author set
             yield f"`{node.id}`: {name} ({_shown(part)}) is longer than schedule_to_close ({_shown(whole)})"
     if limits.start_to_close and limits.heartbeat > limits.start_to_close:
         yield (

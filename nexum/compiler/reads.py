@@ -18,7 +18,7 @@ _SEE_ALL = frozenset({"locals", "vars", "eval", "exec", "globals"})
 
 def reads(function: Function, parameter: str, kind: Any) -> tuple[str, ...] | None:
     """The field paths that are read, sorted, by their JSON names; None when the parameter escapes."""
-    if fields_of(kind) is None:
+    if not fields_of(kind):
         return None
     finder = _Finder(parameter, kind)
     for statement in function.body if isinstance(function.body, list) else [function.body]:
@@ -53,9 +53,9 @@ class _Finder(ast.NodeVisitor):
         kind = self.kind
         for part in chain:
             fields = fields_of(kind)
-            if fields is None and path:  # a method of a scalar such as `.upper()`: the field itself was read
+            if not fields and path:  # a method of a scalar such as `.upper()`: the field itself was read
                 break
-            if fields is None or part.attr not in fields or not isinstance(part.ctx, ast.Load):
+            if not fields or part.attr not in fields or not isinstance(part.ctx, ast.Load):
                 if not path:
                     self.escapes = True  # a method or property of the model sees all of it
                     return

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from nexum.compiler.annotations import name_of
 from nexum.compiler.declared import Place
-from nexum.compiler.diagnostics import did_you_mean, finding
+from nexum.compiler.diagnostics import build_error, did_you_mean, finding, render_all
 from nexum.compiler.fields import element_of, fields_of
 from nexum.compiler.sources import line_span
 from nexum.core.expr.build import all_of, any_of, binary, call, lift, negate
@@ -23,7 +23,7 @@ from nexum.core.expr.syntax import Expr, ExprError, Index, ListLiteral, Select
 from nexum.errors import BuildError
 
 
-class NoSuchField(BuildError, AttributeError):  # noqa: N818 (`hasattr` and `getattr(x, y, default)` must see an AttributeError)
+class NoSuchField(BuildError, AttributeError):  # noqa: N818 (`hasattr` must see an AttributeError)
     """A reference to a field that its type does not have."""
 
 
@@ -172,18 +172,22 @@ def _owners(values: Iterable[object]) -> frozenset[str]:
 
 
 def _no_value(reference: Reference, what: str, fix: str) -> NoReturn:
-    raise _misuse(f"`{spell(reference._expr)}` has {what} while the workflow is declared", fix)
+    raise _misuse(f"`{spell(reference._expr)}` has {what} while the workflow is declared", fix, reference._owners)
 
 
-def _misuse(message: str, fix: str) -> BuildError:
-    return BuildError("the workflow", (finding("NX-B115", message, line_span(_caller()), fixes=(fix,)),))
+def _misuse(message: str, fix: str, owners: frozenset[str] = frozenset()) -> BuildError:
+    name = ", ".join(sorted(owners)) or "the workflow"
+    return build_error(name, [finding("NX-B115", message, line_span(_caller()), fixes=(fix,))])
 
 
 def _no_such_field(reference: Reference, name: str, fields: Iterable[str]) -> NoSuchField:
     known = sorted(fields)
     message = f"{name_of(reference._kind)} has no field '{name}'{did_you_mean(name, known)}"
     fix = f"the fields of `{spell(reference._expr)}` are: {', '.join(known) or 'none'}"
-    return NoSuchField("the workflow", (finding("NX-B105", message, line_span(_caller()), fixes=(fix,)),))
+    found = finding("NX-B105", message, line_span(_caller()), fixes=(fix,))
+    error = NoSuchField(", ".join(sorted(reference._owners)), (found,))
+    error.add_note("\n" + render_all([found]))
+    return error
 
 
 def _caller() -> Place:

@@ -8,7 +8,7 @@ from typing import Generic, ParamSpec, TypeVar, cast
 from nexum.compiler.annotations import UnknownAnnotation
 from nexum.compiler.binding import NoPromptError, output_of
 from nexum.compiler.declared import Declared
-from nexum.compiler.diagnostics import finding
+from nexum.compiler.diagnostics import build_error, finding
 from nexum.compiler.references import Reference
 from nexum.compiler.sources import handler_span
 from nexum.core.expr.build import ref
@@ -56,4 +56,4 @@ class Handle(Generic[P, Returned, Out]):
         return f"<{self._declared.kind} node {self.workflow}.{self.id}>"
 
     def _untyped(self, code: str, message: str) -> BuildError:
-        return BuildError(self.workflow, (finding(code, message, handler_span(self._declared)),))
+        return build_error(self.workflow, [finding(code, message, handler_span(self._declared))])

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, TypedDict, TypeVar
 from pydantic import ValidationError
 
 from nexum.compiler.declared import Declared, Place
+from nexum.compiler.diagnostics import did_you_mean
 from nexum.core.graph import policies as graph
 from nexum.sdk.handles import Handle
 from nexum.sdk.policies import Dedupes, Retry, Timeouts
@@ -72,11 +73,22 @@ class LlmOptions(NodeOptions, total=False):
 
 def declared(kind: str, node_id: str, handler: Callable[..., Any], at: Author, options: Mapping[str, Any]) -> Declared:
     """A node as the compiler reads it; option values that cannot be become its `problems`."""
-    problems: list[Problem] = []
+    problems = list(_unknown(kind, options))
     make = {"effect": _effect, "llm": _llm}.get(kind)
     own = make(options, problems) if make else {}
     shared = _common(at.workflow, options, problems)
     return Declared(kind=kind, id=node_id, handler=handler, place=at.place, **shared, **own, problems=tuple(problems))
+
+
+def _unknown(kind: str, options: Mapping[str, Any]) -> Iterable[Problem]:
+    """Options that the type checker would have refused: nobody else looks at keyword arguments."""
+    known = sorted(_OPTIONS.get(kind, NodeOptions).__optional_keys__)
+    for option in options:
+        if option not in known:
+            yield "NX-B124", option, f"`{option}=` is no option of {kind} nodes{did_you_mean(option, known)}"
+
+
+_OPTIONS: Mapping[str, Any] = {"effect": EffectOptions, "llm": LlmOptions}
 
 
 def _effect(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:

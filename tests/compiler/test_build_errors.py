@@ -195,6 +195,33 @@ def test_an_option_out_of_range_is_refused(agent: Workflow[Claim], options: dict
     assert only(agent).code == "NX-B124"
 
 
+@pytest.mark.parametrize(
+    ("kind", "option", "hint"),
+    [
+        ("effect", "tol", "; did you mean 'tool'?"),
+        ("compute", "tool", ""),
+        ("llm", "models", "; did you mean 'model'?"),
+    ],
+)
+def test_an_option_that_does_not_exist_is_not_ignored(
+    agent: Workflow[Claim], kind: str, option: str, hint: str
+) -> None:
+    @getattr(agent, kind)(**{option: "x"})
+    def node(claim: Claim) -> int:
+        return 1
+
+    found = next(item for item in errors(agent) if item.code == "NX-B124")
+    assert found.message == f"`{option}=` is no option of {kind} nodes{hint}"
+
+
+def test_a_default_limit_yields_to_one_that_is_set(agent: Workflow[Claim]) -> None:
+    @agent.compute(timeouts=Timeouts(schedule_to_close=timedelta(seconds=5)))
+    def total(claim: Claim) -> int:
+        return 1
+
+    assert agent.build().graph["total"].timeouts.schedule_to_close == 5_000_000
+
+
 def test_repair_rounds_are_bounded(agent: Workflow[Claim]) -> None:
     @agent.llm(model="m", repair=21)
     def judge(claim: Claim) -> Prompt[int]:
