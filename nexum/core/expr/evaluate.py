@@ -1,8 +1,8 @@
 """From tree to closure: compiled once, called per evaluation, total and bounded.
 
 Every closure takes the roots and returns a JSON value or `UNKNOWN`, or raises `EvalError`; it raises nothing else for
-JSON data. `Logic` alone catches `EvalError`. `read` and the two fast closures at the end of each pair exist for speed:
-most conditions compare one field with one literal.
+JSON data. `&&` and `||` alone turn `EvalError` into unknown. Comparing a field with a number and looking for a string in
+a list of literals have closures of their own, because most conditions do just that.
 """
 
 from __future__ import annotations
