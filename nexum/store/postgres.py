@@ -14,7 +14,10 @@ from nexum.store.verbs import Verbs
 
 # FOR NO KEY UPDATE alone, and reads only in the next statement: one that locks and reads at once can see the new row
 # with the old events. FOR UPDATE would also stand in the way of inserts that refer to the run.
-_LIMITS = "SET LOCAL lock_timeout = '250ms'; SET LOCAL idle_in_transaction_session_timeout = '5s';"
+_LIMITS = (
+    "SET LOCAL lock_timeout = '250ms'; SET LOCAL idle_in_transaction_session_timeout = '5s';"
+    " SET LOCAL enable_seqscan = off;"  # statistics of tables that were empty a moment ago mislead the planner
+)
 _LOCK = Statement(f"{_LIMITS} SELECT 1 FROM nexum_runs WHERE run_id = :run_id FOR NO KEY UPDATE")  # noqa: S608
 _TRY_LOCK = Statement(f"{_LIMITS} SELECT 1 FROM nexum_runs WHERE run_id = :run_id FOR NO KEY UPDATE SKIP LOCKED")  # noqa: S608
 _CLAIM = "SELECT * FROM nexum_claim_v1(%s, %s::text[], %s, %s) ORDER BY o_priority, o_created_at, 1, 2, 3, 4"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import psycopg2
 import pytest
 
 from databases import drop_postgres, fresh_postgres, fresh_sqlite
 from nexum.store.api import Store
 from nexum.store.connect import open_store
+from nexum.store.tables import metadata
 
 
 @dataclass
@@ -33,12 +36,20 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def postgres_url(pg_server_url: str, worker_name: str) -> Iterator[str]:
-    """An empty PostgreSQL database."""
+@pytest.fixture(scope="session")
+def shared_postgres(pg_server_url: str, worker_name: str) -> Iterator[str]:
+    """One PostgreSQL database for all tests of this process; emptied before each of them."""
     url = fresh_postgres(pg_server_url, worker_name)
     yield url
     drop_postgres(url, pg_server_url)
+
+
+@pytest.fixture
+def postgres_url(shared_postgres: str) -> str:
+    """An empty PostgreSQL database."""
+    with closing(psycopg2.connect(shared_postgres)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("; ".join(f"DELETE FROM {table}" for table in metadata.tables))
+    return shared_postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -48,6 +59,18 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return fresh_sqlite(tmp_path)
     found: str = request.getfixturevalue("postgres_url")
     return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def own_url(request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[str]:
+    """A database that the test may spoil."""
+    if request.param == "sqlite":
+        yield fresh_sqlite(tmp_path)
+        return
+    server: str = request.getfixturevalue("pg_server_url")
+    url = fresh_postgres(server, worker_name)
+    yield url
+    drop_postgres(url, server)
 
 
 @pytest.fixture

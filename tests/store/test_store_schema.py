@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from django.apps import apps
+from django.core.management import call_command
 from sqlalchemy.types import BigInteger, Integer, LargeBinary, String, Text, TypeEngine
 
 from nexum.errors import ConfigurationError
-from nexum.store.api import Store
 from nexum.store.connect import open_store
 from nexum.store.schema import check_schema, schema_version, shipped, upgrade
 from nexum.store.tables import metadata
@@ -48,10 +48,7 @@ def described() -> dict[str, Any]:
     """What `nexum.store.tables` says."""
     found: dict[str, Any] = {}
     for table in metadata.sorted_tables:
-        indexes = {
-            (tuple(c.name for c in i.columns), bool(i.unique), where(i))
-            for i in table.indexes
-        }
+        indexes = {(tuple(c.name for c in i.columns), bool(i.unique), where(i)) for i in table.indexes}
         columns = {c.name: (kind(c.type), bool(c.nullable)) for c in table.columns}
         found[table.name] = (columns, tuple(c.name for c in table.primary_key), indexes)
     return found
@@ -94,6 +91,12 @@ def test_every_model_has_its_table() -> None:
     assert models == set(metadata.tables)
 
 
+def test_no_migration_is_missing(url: str) -> None:
+    upgrade(url)
+
+    call_command("makemigrations", "nexum", check=True, dry_run=True, verbosity=0)
+
+
 def test_no_index_for_like_is_made_beside_a_text_key(postgres_url: str) -> None:
     engine = engine_on(postgres_url)
     with engine.connect() as connection:
@@ -132,7 +135,8 @@ def test_a_fresh_database_is_at_the_newest_migration(url: str) -> None:
         ("NX-S112", "INSERT INTO django_migrations (app, name, applied) VALUES ('nexum', '9999_later', '2026-01-01')"),
     ],
 )
-def test_a_database_at_another_migration_says_so_and_how_to_mend_it(store: Store, code: str, change: str) -> None:
+def test_a_database_at_another_migration_says_so_and_how_to_mend_it(own_url: str, code: str, change: str) -> None:
+    store = open_store(own_url)
     with store.database.once() as tx:  # type: ignore[attr-defined]
         tx.execute(change)
 
@@ -140,14 +144,17 @@ def test_a_database_at_another_migration_says_so_and_how_to_mend_it(store: Store
         check_schema(store)
 
     assert caught.value.fixes
+    store.close()
 
 
-def test_a_missing_column_means_an_older_database(store: Store) -> None:
+def test_a_missing_column_means_an_older_database(own_url: str) -> None:
+    store = open_store(own_url)
     with store.database.once() as tx:  # type: ignore[attr-defined]
         tx.execute("ALTER TABLE nexum_snapshots RENAME COLUMN engine TO motor")
 
     with pytest.raises(ConfigurationError, match="NX-S111"):
         store.snapshot("run")
+    store.close()
 
 
 @pytest.mark.parametrize(
