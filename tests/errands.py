@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 
 from pydantic import BaseModel
@@ -37,6 +38,11 @@ def note(word: str, name: str, key: str = "") -> None:
         log.write(line)
 
 
+def busy(seconds: float) -> None:
+    """Be at work for so long; the handler's own time, not a test's."""
+    threading.Event().wait(seconds)
+
+
 def done(errand: Errand) -> Done:
     return Done(name=errand.name, pid=os.getpid())
 
@@ -58,7 +64,7 @@ def second(errand: Errand, first: Done) -> Done:
 @chain.effect(tool="post", provider=Dedupes(ttl=timedelta(hours=1)), retry=QUICK)
 def third(errand: Errand, second: Done, ctx: Context) -> Done:
     note("third", errand.name, ctx.idempotency_key)
-    time.sleep(errand.seconds)
+    busy(errand.seconds)
     return done(errand)
 
 
@@ -68,7 +74,8 @@ sleepers = Workflow("Sleepers", input=Errand)
 @sleepers.read(retry=QUICK)
 async def slumber(errand: Errand) -> Done:
     note("asleep", errand.name)
-    await asyncio.sleep(errand.seconds)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), errand.seconds)
     note("awake", errand.name)
     return done(errand)
 
@@ -82,7 +89,7 @@ def hazard(errand: Errand, ctx: Context) -> Done:
     if errand.how == "kill" and ctx.attempt == 1 and _first_time(errand.name):
         os.kill(os.getpid(), signal.SIGKILL)
     if errand.how == "hold":
-        time.sleep(errand.seconds)
+        busy(errand.seconds)
     if errand.how == "exit" and ctx.attempt == 1:
         raise SystemExit(3)
     return done(errand)
@@ -99,13 +106,27 @@ def never(errand: Errand, ctx: Context) -> Done:
     return done(errand)
 
 
+silent = Workflow("Silent", input=Errand)
+
+
+@silent.read(retry=QUICK, timeouts=Timeouts(heartbeat=timedelta(milliseconds=400)))
+def murmur(errand: Errand, ctx: Context) -> Done:
+    note("murmur", errand.name)
+    for _ in range(8):
+        busy(0.1)
+        ctx.heartbeat()
+    if ctx.attempt == 1:
+        busy(60)
+    return done(errand)
+
+
 held = Workflow("Held", input=Errand)
 
 
 @held.effect(tool="bank", timeouts=Timeouts(start_to_close=timedelta(seconds=30)))
 def wire(errand: Errand, ctx: Context) -> Done:
     note("wire", errand.name, ctx.idempotency_key)
-    time.sleep(errand.seconds)
+    busy(errand.seconds)
     return done(errand)
 
 
@@ -114,4 +135,4 @@ def _first_time(name: str) -> bool:
         return sum(line.startswith(f"hazard {name} ") for line in log) == 1
 
 
-REGISTRY = Registry([workflow.build() for workflow in (chain, sleepers, hazards, stuck, held)])
+REGISTRY = Registry([workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held)])

@@ -76,6 +76,11 @@ def score(order: Order) -> int:
     return ACTS["score"](order)
 
 
+@flow.read(timeouts=Timeouts(heartbeat=timedelta(milliseconds=60)))
+async def listen(order: Order, ctx: Context) -> Loose:
+    return await ACTS["listen"](order, ctx)
+
+
 @flow.llm(model=f"scripted:{__name__}:SCRIPT", accept="verdict.amount >= 30")
 def verdict(order: Order) -> Prompt[Receipt]:
     return ACTS["verdict"](order)
@@ -124,7 +129,7 @@ def _do(node_id: str, act: Callable[..., Any] | None = None, *, max_payload: int
     work = _work(node_id)
     if attempts.is_async(work):
         return asyncio.run(attempts.execute_async(work))
-    return attempts.execute(work)
+    return attempts.execute(work, lambda _: None)
 
 
 def _failed(outcome: Outcome) -> tuple[str, str, bool]:
@@ -218,11 +223,11 @@ def test_an_input_that_does_not_fit_fails_before_anything_is_sent() -> None:
     attempts = Attempts([BUILT], door=Door(), max_payload=1_024)
     work = _work("pay")
     object.__setattr__(work, "inputs", (("order", b"[]"),))
-    assert _failed(attempts.execute(work))[1] == "no"
+    assert _failed(attempts.execute(work, lambda _: None))[1] == "no"
 
 
 def test_a_version_that_this_worker_does_not_have_fails_before_anything_is_sent() -> None:
-    outcome = Attempts([], door=Door(), max_payload=1_024).execute(_work("pay"))
+    outcome = Attempts([], door=Door(), max_payload=1_024).execute(_work("pay"), lambda _: None)
     assert _failed(outcome)[:2] == ("NX-X100", "no")
 
 
@@ -236,7 +241,7 @@ def test_an_async_handler_is_cancelled_when_its_time_is_over() -> None:
 
     async def act(_order: Order) -> Receipt:
         try:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         finally:
             cleaned.append("up")
         raise AssertionError
@@ -248,12 +253,27 @@ def test_an_async_handler_is_cancelled_when_its_time_is_over() -> None:
 def test_a_result_that_comes_in_spite_of_the_cancellation_is_a_fact() -> None:
     async def act(_order: Order) -> Receipt:
         with suppress(asyncio.CancelledError):
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         return Receipt(id="re_late", amount=1)
 
     outcome = _do("pay_async", act)
     assert isinstance(outcome, Succeeded)
     assert b"re_late" in outcome.output
+
+
+def test_an_async_handler_lives_as_long_as_its_heart_beats() -> None:
+    async def act(_order: Order, ctx: Context) -> Loose:
+        for _ in range(4):
+            await asyncio.wait({asyncio.ensure_future(asyncio.Event().wait())}, timeout=0.03)
+            ctx.heartbeat()
+        return Loose(data="alive")
+
+    async def silent(_order: Order, _ctx: Context) -> Loose:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    assert isinstance(_do("listen", act), Succeeded)
+    assert _failed(_do("listen", silent)) == ("NX-R205", "no", True)
 
 
 def test_an_async_handler_that_exits_does_not_end_the_loop() -> None:

@@ -71,6 +71,17 @@ def test_a_handler_that_never_returns_is_recorded_as_overtime_and_its_process_re
     assert "NX-W211" in fleet.output()
 
 
+def test_a_handler_that_falls_silent_is_ended_and_one_that_beats_is_not(fleet: Fleet) -> None:
+    fleet.worker(processes=1)
+    run = fleet.start("Silent", "m")
+    with fleet.sweeping():
+        until(lambda: fleet.status(run) == "COMPLETED", SOON)
+    first, second = fleet.acts("murmur")
+    assert float(second[3]) - float(first[3]) > 0.8  # eight heartbeats long it lived
+    failed = next(event for event in fleet.store.events_after(run, 0) if event.type == "AttemptFailed")
+    assert b"NX-R205" in failed.body
+
+
 def test_sigterm_finishes_what_is_under_way_and_takes_nothing_new(fleet: Fleet) -> None:
     worker = fleet.worker(processes=1)
     run = fleet.start("Held", "w", seconds=1)

@@ -6,7 +6,6 @@ Nothing here raises: a handler that exits, recurses for ever or returns a foreig
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, nullcontext
@@ -27,13 +26,8 @@ from nexum.sdk.context import Context
 from nexum_workers.asking import ask
 from nexum_workers.guard import pure
 from nexum_workers.models.door import Door
-from nexum_workers.outcome import failure, overtime, unrecordable
-
-logger = logging.getLogger("nexum.worker")
-
-GRACE_SECONDS = 2.0  # for a cancelled handler to clean up
-
-Returned = tuple[Any, BaseException | None]  # what the handler returned, or what it raised
+from nexum_workers.outcome import failure, overtime, silence, unrecordable
+from nexum_workers.pulse import OvertimeError, Pulse, Returned, SilenceError, in_time
 
 
 class Attempts:
@@ -58,9 +52,9 @@ class Attempts:
         handler = handlers.get(work.node.id)
         return isinstance(work.node, Llm) or (handler is not None and handler.is_async)
 
-    def execute(self, work: Work) -> Outcome:
-        """Execute a `def` handler in this thread; the caller watches its time."""
-        bound = self._bind(work)
+    def execute(self, work: Work, on_heartbeat: Callable[[object], None]) -> Outcome:
+        """Execute a `def` handler in this thread; the caller watches its time and its heartbeats."""
+        bound = self._bind(work, on_heartbeat)
         if isinstance(bound, Failed):
             return bound
         handler, context, arguments = bound
@@ -70,15 +64,16 @@ class Attempts:
         return self._named(work, handler, context, value, error)
 
     async def execute_async(self, work: Work) -> Outcome:
-        """Execute an `async` handler, or ask a language model; both are cancelled when start_to_close has passed."""
-        bound = self._bind(work)
+        """Execute an `async` handler, or ask a language model; both are cancelled when their time is over."""
+        pulse = Pulse(work)
+        bound = self._bind(work, pulse.beat)
         if isinstance(bound, Failed):
             return bound
         handler, context, arguments = bound
         _announce(work)
         if isinstance(work.node, Llm):
-            return await self._ask(work, handler, arguments)
-        value, error = await _in_time(_awaited(work, handler, arguments), work)
+            return await self._ask(work, handler, arguments, Pulse(work, beats=False))
+        value, error = await in_time(_awaited(work, handler, arguments), pulse)
         return self._named(work, handler, context, value, error)
 
     def close(self) -> None:
@@ -86,27 +81,30 @@ class Attempts:
 
     # the verbs
 
-    def _bind(self, work: Work) -> tuple[BoundHandler, Context, dict[str, Any]] | Failed:
+    def _bind(
+        self, work: Work, on_heartbeat: Callable[[object], None]
+    ) -> tuple[BoundHandler, Context, dict[str, Any]] | Failed:
         """The handler, its context and its arguments."""
         try:
             handler = self._served[work.graph.version][work.node.id]
         except KeyError:
             unknown = InternalError(f"this worker has no handler for {work.node.id} of {work.graph.queue}")
             return failure(unknown, work.node, began=False)
-        context = Context.of(work)
+        context = Context.of(work, on_heartbeat)
         try:
             return handler, context, handler.arguments(work.inputs, context)
         except Exception as error:  # noqa: BLE001 (validators of the author's own types may raise anything)
             return failure(error, work.node, began=False)
 
-    async def _ask(self, work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Outcome:
+    async def _ask(self, work: Work, handler: BoundHandler, arguments: dict[str, Any], pulse: Pulse) -> Outcome:
         if handler.is_async:
-            prompt, error = await _in_time(_awaited(work, handler, arguments), work)
+            prompt, error = await in_time(_awaited(work, handler, arguments), pulse)
         else:
             prompt, error = await asyncio.to_thread(self._prompt, work, handler, arguments)
         if error is not None:
             return _ended(error, work)
-        outcome, error = await _in_time(_settled(ask(work, prompt, door=self._door, handler=handler)), work)
+        asked = ask(work, prompt, door=self._door, handler=handler)
+        outcome, error = await in_time(_settled(asked), pulse)
         return _ended(error, work) if error is not None else self._within_limits(work, outcome)
 
     def _prompt(self, work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Returned:
@@ -140,10 +138,6 @@ class Attempts:
         )
 
 
-class _OvertimeError(Exception):
-    """The handler was cancelled because its time was over."""
-
-
 def _announce(work: Work) -> None:
     """The last places before user code where a test may kill the process."""
     crash("handler.before_call", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
@@ -170,28 +164,18 @@ async def _awaited(work: Work, handler: BoundHandler, arguments: dict[str, Any])
 async def _settled(asking: Coroutine[Any, Any, Outcome]) -> Returned:
     try:
         return await asking, None
-    except BaseException as error:  # noqa: BLE001 (only a cancellation comes here; it is told apart by `_in_time`)
+    except BaseException as error:  # noqa: BLE001 (only a cancellation comes here; `in_time` knows why)
         return None, error
 
 
-async def _in_time(call: Coroutine[Any, Any, Returned], work: Work) -> Returned:
-    """Await a call, and cancel it when start_to_close has passed. A value that comes in spite of that still counts."""
-    task = asyncio.ensure_future(call)
-    limit = work.max_run / 1e6 if work.max_run else None
-    done, _ = await asyncio.wait({task}, timeout=limit)
-    if done:
-        return task.result()
-    task.cancel()
-    done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
-    if not done:
-        logger.error("%s does not end although it was cancelled", work.node.id)
-        return None, _OvertimeError()
-    value, error = task.result() if not task.cancelled() else (None, _OvertimeError())
-    return (value, None) if error is None else (None, _OvertimeError())
-
-
 def _ended(error: BaseException, work: Work) -> Failed:
-    return overtime(work.node, work.max_run) if isinstance(error, _OvertimeError) else failure(error, work.node)
+    match error:
+        case OvertimeError():
+            return overtime(work.node, work.max_run)
+        case SilenceError():
+            return silence(work.node)
+        case _:
+            return failure(error, work.node)
 
 
 def _spelled(handler: BoundHandler, value: object) -> bytes:

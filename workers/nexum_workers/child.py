@@ -10,6 +10,7 @@ The engine and the store may be called from any thread (the engine takes turns b
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -30,7 +31,7 @@ from nexum.store.api import Claimed, SessionRow, TaskKey
 from nexum_workers.board import Phase
 from nexum_workers.forking import keep_alive
 from nexum_workers.looping import LoopThread
-from nexum_workers.outcome import overtime
+from nexum_workers.outcome import overtime, silence
 from nexum_workers.serving import Serving
 from nexum_workers.slots import Slots, Turn
 from nexum_workers.watchdog import Watchdog
@@ -47,10 +48,11 @@ STUCK = 69
 
 @dataclass(frozen=True, slots=True)
 class Stuck:
-    """Something that must not last: an attempt, or (None) a call to the database."""
+    """Something that must not last: an attempt with the outcome it then has, or (None) a call to the database."""
 
     what: str
     work: Work | None = None
+    outcome: Outcome | None = None
 
 
 class Child:
@@ -226,8 +228,11 @@ class Child:
         with about(**_subject(work)):
             told, began = self._telling.began(work), time.monotonic()
             watched = self._watch(work, 0)
-            outcome = self._executor.execute(work)
-            self._let_go(watched)
+            pause = work.node.timeouts.heartbeat / 1e6
+            heard = self._watchdog.watch(Stuck(work.node.id, work, silence(work.node)), pause) if pause else 0
+            outcome = self._executor.execute(work, lambda _details: self._watchdog.renew(heard, pause))
+            if not (self._let_go(watched) and self._let_go(heard)):
+                threading.Event().wait()  # what the watchdog says stands, and the process is about to end
             self._telling.ended(told, work, outcome, time.monotonic() - began)
             return outcome
 
@@ -236,7 +241,8 @@ class Child:
             told, began = self._telling.began(work), time.monotonic()
             watched = self._watch(work, GRACE_SECONDS)
             outcome = await self._executor.execute_async(work)
-            self._let_go(watched)
+            if not self._let_go(watched):
+                await asyncio.Event().wait()
             self._telling.ended(told, work, outcome, time.monotonic() - began)
             return outcome
 
@@ -268,31 +274,34 @@ class Child:
     # watching
 
     def _watch(self, work: Work, grace: float) -> int:
-        return self._watchdog.watch(Stuck(work.node.id, work), work.max_run / 1e6 + grace) if work.max_run else 0
+        if not work.max_run:
+            return 0
+        return self._watchdog.watch(
+            Stuck(work.node.id, work, overtime(work.node, work.max_run)), work.max_run / 1e6 + grace
+        )
 
-    def _let_go(self, watched: int) -> None:
-        """The attempt has ended. When the watchdog was first, its outcome stands and this thread must not go on."""
-        if watched and not self._watchdog.release(watched):
-            threading.Event().wait()  # the process is about to end
+    def _let_go(self, watched: int) -> bool:
+        """The attempt has ended; False when the watchdog was first."""
+        return not watched or self._watchdog.release(watched)
 
     def _bite(self, stuck: Stuck) -> None:
         """In the watchdog's thread: say what became of the stuck attempt, give the others a moment, end the process."""
         logger.error("[NX-W211] %s is stuck; this process ends", stuck.what, extra={"code": "NX-W211"})
         self._lost.set()
-        teller = threading.Thread(target=self._tell_overtime, args=(stuck.work,), daemon=True)
+        teller = threading.Thread(target=self._tell, args=(stuck,), daemon=True)
         teller.start()
         teller.join(10)
         self.slots.wait_until_idle(GRACE_SECONDS, leaving=1)
         self._doorbell.close()
         os._exit(STUCK)
 
-    def _tell_overtime(self, work: Work | None) -> None:
-        if work is None:
+    def _tell(self, stuck: Stuck) -> None:
+        if stuck.work is None or stuck.outcome is None:
             return
         try:
-            self._engine.finish(work, overtime(work.node, work.max_run), keep=False)
+            self._engine.finish(stuck.work, stuck.outcome, keep=False)
         except NexumError:
-            logger.exception("the overtime of %s could not be recorded", work.task)
+            logger.exception("what became of %s could not be recorded", stuck.work.task)
 
     # small things
 

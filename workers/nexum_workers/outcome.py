@@ -62,6 +62,14 @@ def overtime(node: AnyNode, max_run: int) -> Failed:
     )
 
 
+def silence(node: AnyNode) -> Failed:
+    """The outcome of an attempt that sent no heartbeat for as long as its node declares."""
+    message = f"{node.id} sent no heartbeat for {node.timeouts.heartbeat / _SECOND:g} s"
+    return Failed(
+        Error("NX-R205", message, "Timeout", retryable=True), sent="unknown" if isinstance(node, Effect) else "no"
+    )
+
+
 def unrecordable(error: NexumError, node: AnyNode, value: object) -> Failed:
     """The outcome of an attempt whose handler returned `value`, which cannot be recorded for the reason `error`."""
     described = Error(error.code, _cut(error.message, MESSAGE_MAX), type(error).__name__, retryable=False)

@@ -19,11 +19,11 @@ class Executor(Protocol):
     def is_async(self, work: Work) -> bool:
         """Whether the attempt runs on the loop (`async def` handlers, language models) or in the body."""
 
-    def execute(self, work: Work) -> Outcome:
-        """Execute an attempt of a `def` handler in this thread."""
+    def execute(self, work: Work, on_heartbeat: Callable[[object], None]) -> Outcome:
+        """Execute an attempt of a `def` handler in this thread; the caller watches its time and its heartbeats."""
 
     def execute_async(self, work: Work) -> Coroutine[Any, Any, Outcome]:
-        """Execute an attempt on the running loop; ends by itself when start_to_close has passed."""
+        """Execute an attempt on the running loop; ends by itself when its time is over."""
 
     def close(self) -> None:
         """Let go of what was opened for handlers; called once, at the end of the process."""

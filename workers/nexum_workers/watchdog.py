@@ -52,6 +52,12 @@ class Watchdog(Generic[T]):
                 self._changed.notify()
             return number
 
+    def renew(self, number: int, seconds: float) -> None:
+        """Give what is watched so much time from now on; nothing when it is not watched any more."""
+        with self._changed:
+            if number in self._watched:
+                self._watched[number].due = self._clock() + seconds
+
     def release(self, number: int) -> bool:
         """Watch no longer; False when the deadline came first, and whoever released must leave it alone."""
         with self._changed:

@@ -1,0 +1,66 @@
+"""The time of an `async` handler: start_to_close as a whole, and the pause between two heartbeats."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from nexum.engine.work import Work
+from nexum_workers.watchdog import boot_seconds
+
+logger = logging.getLogger("nexum.worker")
+
+GRACE_SECONDS = 2.0  # for a cancelled handler to clean up
+
+Returned = tuple[Any, BaseException | None]  # what a handler returned, or what it raised
+
+
+class OvertimeError(Exception):
+    """The handler was cancelled because its start_to_close was over."""
+
+
+class SilenceError(Exception):
+    """The handler was cancelled because it sent no heartbeat."""
+
+
+class Pulse:
+    """How much time an attempt has left; 0 in the node means no limit. `beats=False` asks for no heartbeats."""
+
+    def __init__(self, work: Work, *, beats: bool = True, clock: Callable[[], float] = boot_seconds) -> None:
+        self.name = work.node.id
+        self._clock = clock
+        self._ends = clock() + work.max_run / 1e6 if work.max_run else float("inf")
+        self._pause = work.node.timeouts.heartbeat / 1e6 if beats else 0.0
+        self._beaten = clock()
+
+    def beat(self, _details: object = None) -> None:
+        """The handler is alive."""
+        self._beaten = self._clock()
+
+    def left(self) -> float:
+        """Seconds until the first of the two limits; not positive when one of them is over."""
+        silent = self._beaten + self._pause if self._pause else float("inf")
+        return min(self._ends, silent) - self._clock()
+
+    def over(self) -> Exception:
+        """Which limit is over."""
+        return OvertimeError() if self._ends <= self._clock() else SilenceError()
+
+
+async def in_time(call: Coroutine[Any, Any, Returned], pulse: Pulse) -> Returned:
+    """Await a call, and cancel it when its time is over. A value that comes in spite of that is a fact, and counts."""
+    task = asyncio.ensure_future(call)
+    while not task.done() and (left := pulse.left()) > 0:
+        await asyncio.wait({task}, timeout=left if left < float("inf") else None)
+    if task.done():
+        return task.result()
+    over = pulse.over()
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
+    if not done:
+        logger.error("%s does not end although it was cancelled", pulse.name)
+        return None, over
+    value, error = (None, over) if task.cancelled() else task.result()
+    return (value, None) if error is None else (None, over)
