@@ -12,10 +12,10 @@ from typing import Any, TextIO
 
 import click
 
-import nexum
 from nexum.cli.table import plain, rich
 from nexum.cli.verb import Choices
 from nexum.errors import Diagnostic
+from nexum.version import __version__
 
 ENDLESS = 100_000  # columns of a pipe: what reads it can cut for itself
 
@@ -24,7 +24,7 @@ def envelope(schema: str, code: int, *, diagnostics: Iterable[Diagnostic] = (), 
     """The document of every `--json`: its schema, who wrote it, the exit code, the answer, the findings."""
     from nexum.cli.complaints import as_json
 
-    head = {"schema": schema, "nexum": nexum.__version__, "exit_code": int(code)}
+    head = {"schema": schema, "nexum": __version__, "exit_code": int(code)}
     return {**head, **fields, "diagnostics": [as_json(finding) for finding in diagnostics]}
 
 

@@ -18,13 +18,15 @@ from nexum.errors import NexumError
 
 
 class Exit(IntEnum):
-    """Every exit code. 1 and 2 are verdicts on compatibility; no failure of ours or of Python's ever gives them."""
+    """Every exit code in use. 1 and 2 are verdicts on compatibility; no failure of ours or of Python's ever gives them.
+
+    4 is kept for a replay that diverges.
+    """
 
     DONE = 0
     BREAKING = 1
     CRITICAL = 2
     RUN_ENDED_BADLY = 3
-    DIVERGED = 4
     PROBLEM_FOUND = 5
     PRECONDITION = 6
     USAGE = 64

@@ -8,10 +8,10 @@ from importlib import metadata
 
 import click
 
-from nexum import __version__
 from nexum.cli.exits import conclude
 from nexum.cli.verb import Choices, Lazy, LazyGroup, code_of
 from nexum.errors import NexumError
+from nexum.version import __version__
 
 COMMANDS = {
     "dev": Lazy("nexum.cli.commands.dev", "Dashboard, scheduler and a worker on this machine, reloading on change."),
@@ -54,7 +54,7 @@ def nexum() -> None:
 def run(args: Sequence[str] | None = None, *, prog: str = "nexum") -> int:
     """Run one command; gives its exit code. The console script, `python -m nexum` and `manage.py nexum` end with it."""
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
-    choices = Choices()
+    choices = Choices(words=tuple(words))
 
     def act() -> int:
         with nexum.make_context(prog, words, obj=choices) as ctx:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -25,7 +25,7 @@ class Choices:
     settings: str | None = None
     database: str | None = None
     tenant: str | None = None
-    extra: dict[str, object] = field(default_factory=dict)
+    words: tuple[str, ...] = ()
 
 
 class Lazy(NamedTuple):

@@ -76,7 +76,7 @@ def command(choices: Choices, names: tuple[str, ...], approve_parallel: bool, dr
     if choices.json:
         rows = [_spelled(change, store) for change in plan]
         done = approved and not dry_run
-        warned = [_no_worker(change) for change in idle]
+        warned = [_no_worker(idle)] if idle else []
         print_json(envelope("nexum.deploy/1", code, diagnostics=warned, plan=rows, registered=done, dry_run=dry_run))
         return code
     _say(Paper(choices), plan, approved=approved, dry_run=dry_run)
@@ -133,18 +133,20 @@ def _say(paper: Paper, plan: Sequence[Change], *, approved: bool, dry_run: bool)
 
 
 def _warn(idle: Sequence[Change]) -> None:
-    for change in idle:
-        finding = _no_worker(change)
-        click.echo(f"{finding.severity}[{finding.code}]: {finding.message}\n  = fix: {finding.fixes[0]}", err=True)
+    finding = _no_worker(idle)
+    click.echo(f"{finding.severity}[{finding.code}]: {finding.message}\n  = fix: {finding.fixes[0]}", err=True)
 
 
-def _no_worker(change: Change) -> Diagnostic:
+def _no_worker(idle: Sequence[Change]) -> Diagnostic:
     known = entry("NX-D207")
-    message = (
-        f"no worker serves {change.workflow.name}@{short(change.workflow.version)} yet; its runs wait, they do not fail"
+    names = ", ".join(f"{change.workflow.name}@{short(change.workflow.version)}" for change in idle)
+    return Diagnostic(
+        "NX-D207",
+        f"no worker serves {names} yet; runs wait for one, they do not fail",
+        why=known.why,
+        fixes=("nexum worker",),
+        severity=known.severity,
     )
-    fixes = (f"nexum worker --workflow {change.workflow.name}",)
-    return Diagnostic("NX-D207", message, why=known.why, fixes=fixes, severity=known.severity)
 
 
 def _spelled(change: Change, store: Store) -> dict[str, object]:

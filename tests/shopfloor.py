@@ -1,0 +1,141 @@
+"""A shop in a folder of its own, and the command line as somebody in that folder runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from databases import fresh_sqlite
+
+ROOT = Path(__file__).parent.parent
+ROOMS = (ROOT, *(ROOT / room for room in ("workers", "orchestrator", "dashboard", "migrations")))
+
+AGENTS = """
+from __future__ import annotations
+
+import os
+import time
+
+from pydantic import BaseModel
+
+from nexum import Fail, Workflow
+
+
+class Name(BaseModel):
+    name: str
+    amount: int = 1
+
+
+class Text(BaseModel):
+    text: str
+
+
+agent = Workflow("Greeter", input=Name)
+
+
+@agent.compute()
+def greet(input: Name) -> Text:
+    return Text(text=f"hello {input.name}")
+
+
+greeter = agent.build()
+
+angry = Workflow("Angry", input=Name)
+
+
+@angry.read()
+def refuse(input: Name) -> Text:
+    raise Fail("no")
+
+
+angry = angry.build()
+"""
+CHANGED = AGENTS.replace("hello {", "good day {")
+BROKEN = AGENTS.replace("def greet(input: Name)", "def greet(nobody: Text)")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left: its exit code, standard output, standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """The one document on standard output."""
+        return json.loads(self.out)
+
+
+class Shop:
+    """A folder with a pyproject.toml, a module of workflows and a SQLite database."""
+
+    def __init__(self, folder: Path, *, migrated: bool = True) -> None:
+        self.folder = folder
+        self.agents = folder / "shop_agents.py"
+        self.log = folder / "running.log"
+        self.write(AGENTS)
+        self.url = fresh_sqlite(folder) if migrated else f"sqlite:///{folder}/missing.sqlite3"
+        (folder / "pyproject.toml").write_text(f'[tool.nexum]\nmodules = ["shop_agents"]\ndatabase = "{self.url}"\n')
+
+    def write(self, code: str) -> None:
+        """Change the workflows."""
+        self.agents.write_text(code)
+
+    def nexum(self, *words: str, env: Mapping[str, str] | None = None, input: str = "") -> Answer:  # noqa: A002
+        """Run one command and wait for it."""
+        return self.python("-m", "nexum", *words, env=env, input=input)
+
+    def python(self, *words: str, env: Mapping[str, str] | None = None, input: str = "") -> Answer:  # noqa: A002
+        """Run Python in the shop's folder."""
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=self.folder,
+            env=environment(env),
+            input=input,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def running(self, *words: str, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+        """A command that goes on; it is ended when the block is left, by force after ten seconds."""
+        with self.log.open("a") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "nexum", *words],
+                cwd=self.folder,
+                env=environment(env),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                text=True,
+            )
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+            killer = threading.Timer(10, process.kill)
+            killer.start()
+            process.wait()
+            killer.cancel()
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment of a child: ours without settings of Nexum and Django, with the rooms on the import path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXUM_", "DJANGO_"))}
+    kept |= {"PYTHONPATH": os.pathsep.join(map(str, ROOMS)), "TZ": "UTC", "PYTHONWARNINGS": "default"}
+    return {**kept, **(more or {})}
