@@ -12,6 +12,7 @@ from typing import Any, Final, NamedTuple
 from nexum.core.canonical import canonical_bytes
 from nexum.core.schema.bounds import array_bounds, number_bounds, object_bounds, string_bounds
 from nexum.core.schema.paths import is_open
+from nexum.core.schema.patterns import matches
 from nexum.core.schema.resolve import (
     NEVER,
     UNSUPPORTED,
@@ -23,7 +24,7 @@ from nexum.core.schema.resolve import (
     lookup,
     rooted,
 )
-from nexum.core.schema.validate import matches, problems
+from nexum.core.schema.validate import problems
 from nexum.core.schema.verdict import YES, Answer, Verdict, no, undecided
 from nexum.core.schema.wording import wanted
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 
+from nexum.core.schema.patterns import matches
 from nexum.core.schema.resolve import NEVER, Schema, alternatives, as_schema, constraints, kinds, rooted
 
 
@@ -52,7 +52,7 @@ def _field(schema: Schema, name: str) -> Schema | None:
     if name in schema.get("properties", {}):
         return rooted(schema["properties"][name], schema)
     for pattern, part in schema.get("patternProperties", {}).items():
-        if re.search(pattern, name):
+        if matches(pattern, name):
             return rooted(part, schema)
     return rooted(schema.get("additionalProperties", {}), schema) if is_open(schema) else None
 

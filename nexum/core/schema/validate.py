@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, NamedTuple
 
 from nexum.core.schema.equality import same
 from nexum.core.schema.paths import nearest
+from nexum.core.schema.patterns import matches
 from nexum.core.schema.resolve import NEVER, UNSUPPORTED, Schema, SchemaError, as_schema, kind_of, kinds, lookup, rooted
 from nexum.core.schema.wording import got, one_of, wanted
 
@@ -183,22 +183,6 @@ def _string(schema: Schema, value: str, at: _Place) -> Iterator[Problem]:
     yield from _length(schema, len(value), "minLength", "maxLength", "characters", at)
     if "pattern" in schema and not matches(schema["pattern"], value):
         yield Problem(at.path, got(value), f"a string that matches {schema['pattern']}")
-
-
-def matches(pattern: str, text: str) -> bool:
-    """Whether a pattern is found in a text; `$` is the very end. Raises `SchemaError` for a pattern we cannot read."""
-    return _compiled(pattern).search(text) is not None
-
-
-@lru_cache(maxsize=512)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    strict = re.sub(
-        r"(\\.)|\$", lambda m: m[1] or r"\Z", pattern, flags=re.DOTALL
-    )  # Python's $ also allows a "\n" after
-    try:
-        return re.compile(strict)
-    except re.error as error:
-        raise SchemaError(f"the pattern {pattern!r} cannot be read: {error}") from error
 
 
 def _array(schema: Schema, value: list[Any], at: _Place) -> Iterator[Problem]:
