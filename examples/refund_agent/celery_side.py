@@ -36,7 +36,6 @@ from examples.refund_agent import celery_chain
 for name, claim in json.load(sys.stdin):
     celery_chain.start(name, claim)
 """
-TUNED_SECONDS = TUNED["visibility_timeout"]
 DEFAULT_REDELIVERY = 3600  # seconds; Celery's visibility timeout on Redis when nobody tunes it
 
 
@@ -64,7 +63,8 @@ def run_chain(
             seconds = time.monotonic() - began
             done = {key.decode(): value.decode() for key, value in connection.hgetall("claims").items()}
         statuses = {case.name: done.get(case.name, "") for case in cases}
-        return report(name, here, cases, statuses=statuses, kills=worker.kills, seconds=seconds)
+        waits = TUNED["visibility_timeout"] if redelivery == "tuned" else DEFAULT_REDELIVERY
+        return report(name, here, cases, statuses=statuses, kills=worker.kills, seconds=seconds, waits=waits)
 
 
 def state_lines(path: Path) -> int:

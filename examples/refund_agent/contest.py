@@ -42,7 +42,7 @@ def world(folder: Path) -> Iterator[World]:
 @dataclass(frozen=True, slots=True)
 class Report:
     """How a contestant did. `recoveries` are seconds from a kill to the mail for the same order in the ledger; `lost`
-    counts kills without one. `statuses` is what the contestant itself says of each claim, "" for nothing."""
+    counts kills without one. `statuses` is what the contestant itself says of each claim, "" for nothing; `waits` is how many seconds a dead worker's work waits."""
 
     name: str
     acts: tuple[Act, ...]
@@ -53,6 +53,7 @@ class Report:
     lost: int
     model_requests: int
     seconds: float
+    waits: int
 
     @property
     def recovered(self) -> str:
@@ -70,14 +71,15 @@ def report(
     statuses: dict[str, str],
     kills: list[Kill],
     seconds: float,
+    waits: int,
 ) -> Report:
     """Ask the provider and the model what happened."""
     acts = world.pay.get("/ledger")
     # of several claims for one order the last to be answered counts: only then is the death overcome
     mails = {_order_of(act["body"]["body"], cases): act["at"] for act in acts if act["act"] == "mail"}
     refund_kills = [kill for kill in kills if kill.name.startswith("refund-")]
-    waits = [(mails.get(kill.name.removeprefix("refund-"), 0) - kill.at) / 1e6 for kill in refund_kills]
-    recoveries = tuple(wait for wait in waits if wait > 0)
+    delays = [(mails.get(kill.name.removeprefix("refund-"), 0) - kill.at) / 1e6 for kill in refund_kills]
+    recoveries = tuple(wait for wait in delays if wait > 0)
     return Report(
         name,
         tuple(acts),
@@ -85,9 +87,10 @@ def report(
         statuses,
         tuple(kills),
         recoveries,
-        len(waits) - len(recoveries),
+        len(delays) - len(recoveries),
         len(world.model.get("/requests")),
         seconds,
+        waits,
     )
 
 

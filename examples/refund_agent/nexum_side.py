@@ -53,7 +53,7 @@ def run_nexum(folder: Path, cases: tuple[Case, ...], *, seconds: float = 60.0) -
             statuses = {name: _ended_as(run) for name, run in runs.items()}
         finally:
             connection.close()
-        return report("Nexum", here, cases, statuses=statuses, kills=worker.kills, seconds=took)
+        return report("Nexum", here, cases, statuses=statuses, kills=worker.kills, seconds=took, waits=LEASE_SECONDS)
 
 
 def _register(store: Store) -> None:

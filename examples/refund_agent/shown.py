@@ -8,9 +8,8 @@ from rich import box
 from rich.table import Table
 
 from examples.refund_agent.cases import HERE, Case, letter_of
-from examples.refund_agent.celery_side import DEFAULT_REDELIVERY, TUNED_SECONDS, state_lines
+from examples.refund_agent.celery_side import DEFAULT_REDELIVERY, state_lines
 from examples.refund_agent.contest import Report
-from examples.refund_agent.nexum_side import LEASE_SECONDS
 from nexum.settings import Settings
 
 
@@ -55,20 +54,15 @@ def comparison(nexum: Report, chains: list[Report]) -> Table:
     for report in reports:
         table.add_column(titles.get(report.name, report.name), justify="right")
     code = str(state_lines(HERE / "celery_chain.py"))
+    untuned = f"{Settings().lease_seconds:.0f} s"
     rows: tuple[tuple[str, list[str]], ...] = (
         ("refunds made / due", [_made(r.judgement.refunds, r.judgement.refunds_wanted) for r in reports]),
         ("mails sent / due", [_made(r.judgement.mails, r.judgement.mails_wanted) for r in reports]),
         ("acts missing, doubled or wrong", [_count(len(r.judgement.problems)) for r in reports]),
         ("claims without an end", [_count(sum(not s for s in r.statuses.values())) for r in reports]),
         ("SIGKILLs", [str(len(r.kills)) for r in reports]),
-        (
-            "a dead worker's work waits",
-            [f"{LEASE_SECONDS} s", f"{TUNED_SECONDS} s", f"{DEFAULT_REDELIVERY:,} s"][: len(reports)],
-        ),
-        (
-            "  when nothing is tuned",
-            [f"{Settings().lease_seconds:.0f} s", *[f"{DEFAULT_REDELIVERY:,} s"] * len(chains)],
-        ),
+        ("a dead worker's work waits", [f"{r.waits:,} s" for r in reports]),
+        ("  when nothing is tuned", [untuned, *[f"{DEFAULT_REDELIVERY:,} s"] * len(chains)]),
         ("from kill to mail: median (worst)", [_recovery(r) for r in reports]),
         ("model requests paid", [str(r.model_requests) for r in reports]),
         ("lines of state handling in the agent", [str(state_lines(HERE / "agents.py")), *[code] * len(chains)]),
@@ -126,5 +120,5 @@ def _count(number: int) -> str:
 def _recovery(report: Report) -> str:
     if not report.lost:
         return report.recovered
-    waited = f"{report.lost} not within {report.seconds:.0f} s,\ndue after {DEFAULT_REDELIVERY:,} s"
+    waited = f"{report.lost} not within {report.seconds:.0f} s,\ndue after {report.waits:,} s"
     return f"{report.recovered},\n{waited}" if report.recoveries else waited
