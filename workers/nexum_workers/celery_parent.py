@@ -14,6 +14,7 @@ import threading
 from typing import Any
 
 from celery import Celery, signals
+from celery.concurrency.prefork import TaskPool
 
 from nexum.store.api import TaskKey
 from nexum_workers import django
@@ -26,6 +27,18 @@ from nexum_workers.tending import LOST
 logger = logging.getLogger("nexum.worker")
 
 NO_CHECKS = {"without_gossip": True, "without_mingle": True, "without_heartbeat": False}
+
+
+class Patient(TaskPool):  # type: ignore[misc]  # Celery's classes are untyped
+    """A prefork pool that starts although a child dies while it starts.
+
+    Celery takes one early death for a pool that cannot start, and gives up with a warm shutdown. Here children may be
+    killed at any time; the pool replaces them, and a child that cannot begin says so itself.
+    """
+
+    def did_start_ok(self) -> bool:
+        """Yes: who died is replaced."""
+        return True
 
 
 class Inside:
@@ -65,7 +78,7 @@ class Inside:
             os._exit(STUCK)
         self._open.set()
         self._child.look_on()
-        if self._child.is_lost:
+        if self._child.is_lost and not self._child.is_closing:
             self._child.close()
             os._exit(STUCK)
 
@@ -100,7 +113,7 @@ def run_celery(
     try:
         worker = app.Worker(
             hostname=hostname,
-            pool="prefork",
+            pool=Patient,
             concurrency=processes,
             queues=list(serving.queues),
             quiet=True,

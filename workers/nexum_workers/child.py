@@ -67,6 +67,7 @@ class Child:
         self._loop = LoopThread()
         self._watchdog: Watchdog[Stuck] = Watchdog(self._bite)
         self._lost = threading.Event()
+        self._closing = threading.Event()
         self._looked_for_lost = True
 
     def open(self) -> None:
@@ -115,7 +116,7 @@ class Child:
     @property
     def wants_more(self) -> bool:
         """Whether this process may take anything new."""
-        return self._serving.board.phase is Phase.RUN and not self._lost.is_set()
+        return self._serving.board.phase is Phase.RUN and not self._lost.is_set() and not self._closing.is_set()
 
     def lose(self) -> None:
         """The database holds this session for dead: finish what is under way, take nothing, and leave."""
@@ -125,6 +126,8 @@ class Child:
 
     def close(self) -> None:
         """Wait for what is under way, at most the drain timeout or until told to stop at once; then let go."""
+        self._closing.set()  # a pool may end a process that nobody ordered to drain
+        self.ear.wake()
         until = time.monotonic() + self._serving.drain_timeout
         while time.monotonic() < until and self._serving.board.phase is not Phase.NOW:
             if self.slots.wait_until_idle(0.1):
@@ -136,6 +139,11 @@ class Child:
         self._doorbell.close()
         self._loop.stop()
         self.ear.close()
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether `close` has been called."""
+        return self._closing.is_set()
 
     @property
     def is_lost(self) -> bool:

@@ -58,7 +58,9 @@ def decided(looked_up: Order) -> Decision:
 @agent.effect(tool="pay.refund", key=decided.out.order_id, provider=HONOURED, reference="id", retry=PATIENT)
 def paid(decided: Decision, ctx: Context) -> Receipt:
     """One refund per order."""
-    return _act("/refunds", {"order_id": decided.order_id, "amount": decided.pay, "currency": "EUR"}, ctx.idempotency_key)
+    return _act(
+        "/refunds", {"order_id": decided.order_id, "amount": decided.pay, "currency": "EUR"}, ctx.idempotency_key
+    )
 
 
 @agent.compute()

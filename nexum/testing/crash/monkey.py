@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from nexum.store.api import Store
-from nexum.testing.crash.world import Kept, World, until
+from nexum.testing.crash.world import World, until
 
-WEIGHTS = {"child": 45, "worker": 20, "scheduler": 12, "web": 13, "redis": 10}
+WEIGHTS = {"child": 50, "worker": 15, "scheduler": 12, "web": 13, "redis": 10}
+BOOT_SECONDS = 15.0  # a worker that is still booting holds nothing; killing it would only look like an attack
 
 
 @dataclass(slots=True)
@@ -58,22 +59,30 @@ class Monkey:
         names = list(WEIGHTS)
         victim = rng.choices(names, [WEIGHTS[name] for name in names])[0]
         pick = rng.random()
-        if victim == "child":
-            worker = self.world.processes["worker"]
-            children = worker.children()
-            if not children:
-                victim = "worker"
-            else:
-                pid = children[int(pick * len(children))]
-                self._note({pid})
+        if victim in ("child", "worker"):
+            children = self._booted()
+            dying = {children[int(pick * len(children))]} if victim == "child" and children else {*children}
+            self._note(dying)
+            if victim == "child" and children:
                 with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        if victim != "child":
-            kept: Kept = self.world.processes[victim]
-            if victim == "worker":
-                self._note({kept.pid, *kept.children()})
-            kept.kill()
+                    os.kill(dying.pop(), signal.SIGKILL)
+            else:
+                self.world.processes["worker"].kill()
+        else:
+            self.world.processes[victim].kill()
         self.victims[victim] += 1
+
+    def _booted(self) -> list[int]:
+        """The worker's children that serve, once there are any."""
+        worker = self.world.processes["worker"]
+        until_ = time.monotonic() + BOOT_SECONDS
+        while time.monotonic() < until_:
+            mine = set(worker.children())
+            serving = sorted(row.pid for row in self.store.sessions() if row.pid in mine)
+            if serving:
+                return serving
+            time.sleep(0.05)
+        return []
 
     def _note(self, pids: set[int]) -> None:
         """Remember the runs whose tasks the dying processes hold."""

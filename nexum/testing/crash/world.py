@@ -52,11 +52,7 @@ class Kept:
 
     def children(self) -> list[int]:
         """Its living children."""
-        found: list[int] = []
-        with suppress(OSError):  # it may die while we look
-            for listed in Path(f"/proc/{self.pid}/task").glob("*/children"):
-                found += [int(pid) for pid in listed.read_text().split()]
-        return sorted(found)
+        return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == self.pid]
 
     def kill(self) -> None:
         """SIGKILL to the process alone; what its children do then is part of the test."""
@@ -145,6 +141,15 @@ def _commands(redis_port: int, web_port: int) -> dict[str, tuple[str, ...]]:
 def _run(arguments: tuple[str, ...], env: Mapping[str, str]) -> None:
     command = (sys.executable, *arguments)
     subprocess.run(command, env={**os.environ, **env}, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
+
+
+def _parent(pid: int) -> int:
+    """Whose child a process is; 0 when it is gone. (Not every kernel lists children, all of them name the parent.)"""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def until(instant: float) -> None:
