@@ -30,7 +30,15 @@ def serve(port: int) -> int:
     except NoReverseMatch:  # the project has not mounted the dashboard
         settings.ROOT_URLCONF = OWN_SITE
         clear_url_caches()
-    server = ThreadedWSGIServer((LOOPBACK, port), WSGIRequestHandler)
+
+    class Quiet(WSGIRequestHandler):
+        """Says which requests failed, not which succeeded."""
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            if str(code) >= "500":
+                super().log_request(code, size)
+
+    server = ThreadedWSGIServer((LOOPBACK, port), Quiet)
     server.daemon_threads = True
     server.set_app(StaticFilesHandler(get_wsgi_application()))
     for order in (signal.SIGTERM, signal.SIGINT):

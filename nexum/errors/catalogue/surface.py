@@ -243,4 +243,12 @@ SURFACE = (
         ("please report it, with the differences that are listed",),
         exit_code=5,
     ),
+    Entry(
+        "NX-F124",
+        "demo is not here",
+        "The example that the demo runs is part of the repository and not of the installed package.",
+        "The demo shows the real example's files, so that nobody has to trust a copy.",
+        ("get the repository and run `make demo` in it", "or run `nexum demo` in the repository's folder"),
+        exit_code=66,
+    ),
 )
