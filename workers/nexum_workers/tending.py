@@ -44,6 +44,7 @@ class Tender:
         self._sessions: dict[int, str] = {}
         self._ended: dict[str, str] = {}
         self._open: set[str] = set()
+        self._failing: set[str] = set()
         self._beat_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nexum-tender", daemon=True)
@@ -102,25 +103,31 @@ class Tender:
                 os.kill(pid, LOST)
 
     def _run(self) -> None:
-        failing = False
-        while True:
-            last = self._stop.is_set()
-            try:
-                self.look()
-                for chore in self._chores:
-                    chore()
-                failing = False
-            except NexumError as error:
-                if not failing:
-                    logger.warning("sessions cannot be renewed: %s", error)
-                failing = True
-            except Exception:
-                logger.exception("tending the children's sessions failed; going on")
-            if last:
-                if self._store is not None:
-                    self._store.close()
-                return
+        while not self._stop.is_set():
+            self._round()
             self._stop.wait(LOOK_SECONDS)
+        self._round()
+        if self._store is not None:
+            self._store.close()
+
+    def _round(self) -> None:
+        """Look, then the chores; none of them may keep the others from their turn."""
+        self._try(self.look)
+        for chore in self._chores:
+            with GATE:
+                self._try(chore)
+
+    def _try(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except NexumError as error:
+            if error.code not in self._failing:
+                logger.warning("the parent cannot look after its children: %s", error)
+            self._failing.add(error.code)
+        except Exception:
+            logger.exception("looking after the children failed; going on")
+        else:
+            self._failing.clear()
 
 
 def death_of(pid: int) -> str:
