@@ -6,7 +6,7 @@ import types
 from typing import Any
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -81,6 +81,7 @@ def misfits(drawn: list[tuple[str, str, dict[str, str], bool]]) -> int:
     return sum((kind, outputs[source]) not in ACCEPTED for _, _, params, _ in drawn for source, kind in params.items())
 
 
+@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(nodes())
 def test_a_workflow_builds_exactly_when_every_parameter_accepts_its_source(
     drawn: list[tuple[str, str, dict[str, str], bool]],
@@ -94,6 +95,7 @@ def test_a_workflow_builds_exactly_when_every_parameter_accepts_its_source(
     assert [item.code for item in caught.value.diagnostics if item.severity == "error"] == ["NX-B104"] * wrong
 
 
+@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(nodes())
 def test_a_built_graph_reads_back_as_itself(drawn: list[tuple[str, str, dict[str, str], bool]]) -> None:
     assume(not misfits(drawn))
@@ -105,6 +107,7 @@ def test_a_built_graph_reads_back_as_itself(drawn: list[tuple[str, str, dict[str
     assert declared(drawn).build().version == graph.version
 
 
+@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(nodes())
 def test_sources_come_first_and_the_result_is_what_nobody_reads(
     drawn: list[tuple[str, str, dict[str, str], bool]],
@@ -117,6 +120,7 @@ def test_sources_come_first_and_the_result_is_what_nobody_reads(
     assert graph.result == tuple(node.id for node in graph.nodes if node.id not in read)
 
 
+@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(conditions)
 def test_a_condition_by_reference_and_its_text_are_one_condition(condition: Any) -> None:
     text = spell(expression_of(condition))
