@@ -260,8 +260,8 @@ class _Comparison:
         )
 
     def _values_apart(self, r: Schema, v: Schema) -> bool:
-        values = _listed(_followed(v, self._value))
-        return values is not None and all(problems(rooted(r, self._reader), one) for one in values)
+        values = _listed(_followed(v, self._value)) or []
+        return bool(values) and all(problems(rooted(r, self._reader), one) for one in values)
 
     def _wants(self, r: Schema) -> str:
         return wanted(rooted(r, self._reader))
