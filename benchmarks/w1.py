@@ -8,6 +8,7 @@ default, SQLite without a broker, is compared with DBOS on SQLite (T1c).
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
@@ -61,7 +62,11 @@ def _on_postgres(session: Session) -> list[Figure]:
             session.say(f"W1 on PostgreSQL, round {number + 1} of {rounds}")
             theirs = sequence(other, runs) if other else None
             dbos, dbos_late = (statistics.median(theirs), percentile(theirs, 0.99)) if theirs else (None, None)
+            spent = time.process_time()
             value, commit = floor(lambda: engine.chain(READS, runs))
+            alone.notes["CPU of Python per step, start of the run included, ms"] = round(
+                (time.process_time() - spent) * 1e3 / (runs * LONG), 3
+            )
             alone.add(statistics.median(value), {"commit_floor": commit, "dbos_pg": dbos})
             value, commit = floor(lambda: engine.chain(EFFECTS, runs))
             alone_effects.add(statistics.median(value), {"commit_floor": commit, "dbos_pg": dbos})

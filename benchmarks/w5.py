@@ -1,12 +1,13 @@
 """W5: 200 runs of 20 effects in flight, the worker killed by `kill -9` at 40 %, started again at once (T5).
 
 What counts is what the steps themselves wrote: a step that was executed twice is a duplicate, a run that does not complete
-is lost. Nexum's recovery is the scheduler's sweep, at its default pace, in this process.
+is lost. A scheduler runs beside the worker and is not killed; leases and its pace are the defaults.
 """
 
 from __future__ import annotations
 
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,13 +18,10 @@ from benchmarks.figures import Figure, Target
 from benchmarks.fleet import Fleet
 from benchmarks.marks import Mark, Marks, repeated
 from benchmarks.peers.dbos import Dbos
+from benchmarks.places import ROOT
 from benchmarks.session import Session
-from nexum.broker.connect import open_doorbell
-from nexum.engine.sweep import Sweeper
-from nexum.store.connect import open_store
 
 SECONDS = 120.0
-SWEEP_SECONDS = 1.0
 PROCESSES = 2  # each executes one `def` handler at a time
 
 
@@ -57,7 +55,7 @@ def measure(session: Session) -> list[Figure]:
 def _nexum(session: Session, runs: int) -> Recovery:
     places = session.places
     url, broker = places.postgres(), places.broker()
-    with Fleet(places, url, broker, processes=PROCESSES) as fleet, _sweeping(url, broker):
+    with Fleet(places, url, broker, processes=PROCESSES) as fleet, _scheduler(url, broker):
         fleet.run(EFFECTS, 2)
         names = [fleet.start(EFFECTS) for _ in range(runs)]
         before = _until(fleet.marks, runs * LONG * 2 // 5)
@@ -75,7 +73,7 @@ def _dbos(session: Session, python: str, runs: int) -> Recovery:
         dbos.ask("sequence", dbos.names(2), LONG)
         dbos.marks.take()
         names = dbos.names(runs)
-        dbos.send("begin", names, LONG)
+        dbos.ask("begin", names, LONG)  # nobody may be killed before the last run is started
         before = _until(dbos.marks, runs * LONG * 2 // 5)
         dbos.kill()
         killed = time.monotonic_ns()
@@ -116,21 +114,11 @@ def _recovery(killed: int, before: list[Mark], later: list[Mark], lost: int) -> 
 
 
 @contextmanager
-def _sweeping(url: str, broker: str) -> Iterator[None]:
-    """The scheduler's sweep beside the workers."""
-    store, doorbell, stop = open_store(url), open_doorbell(url, broker), threading.Event()
-    sweeper = Sweeper(store, doorbell)
-
-    def sweep() -> None:
-        while not stop.wait(SWEEP_SECONDS):
-            sweeper.run_once()
-
-    thread = threading.Thread(target=sweep, daemon=True)
-    thread.start()
+def _scheduler(url: str, broker: str) -> Iterator[None]:
+    """A scheduler beside the worker; it lives through the kill, as it would on another machine."""
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.scheduler", url, broker], cwd=ROOT)
     try:
         yield
     finally:
-        stop.set()
-        thread.join(10)
-        doorbell.close()
-        store.close()
+        process.kill()
+        process.wait(10)

@@ -6,11 +6,13 @@ import os
 import signal
 import subprocess
 import sys
-from importlib import import_module
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
+
+import redis
 
 from benchmarks.marks import FILE, Mark, Marks
+from benchmarks.peers import celery_app
 from benchmarks.places import ROOT, Places
 
 WORKER = ("-m", "celery", "-A", "benchmarks.peers.celery_app", "worker", "--pool", "prefork", "--concurrency", "2")
@@ -18,22 +20,24 @@ QUIET = ("--without-gossip", "--without-mingle", "--without-heartbeat", "--logle
 
 
 class CeleryChain:
-    """Enter it to have a worker."""
+    """Enter it to have a worker. All of them use one broker, emptied first; only one may be entered at a time."""
 
     def __init__(self, places: Places) -> None:
         self.marks = Marks(places.file("marks-celery"))
-        self._broker = places.broker()
+        self._broker = places.redis
         self._log = places.file("celery.log")
         self._numbers = 0
 
     def __enter__(self) -> Self:
-        os.environ["BENCH_BROKER"] = self._broker  # the app reads it where it is imported, here and in the worker
-        self._app: Any = import_module("benchmarks.peers.celery_app")
+        with redis.Redis.from_url(self._broker) as connection:
+            connection.flushdb()
+        celery_app.app.conf.update(broker_url=self._broker, result_backend=self._broker)
+        address = {"CELERY_BROKER_URL": self._broker, "CELERY_RESULT_BACKEND": self._broker}
         with self._log.open("wb") as out:
             self._worker = subprocess.Popen(
                 [sys.executable, *WORKER, *QUIET],
                 cwd=ROOT,
-                env={**os.environ, FILE: str(self.marks.path)},
+                env={**os.environ, **address, FILE: str(self.marks.path)},
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
@@ -50,7 +54,7 @@ class CeleryChain:
         """Send one chain; gives the name of its run."""
         self._numbers += 1
         run = f"c{self._numbers}"
-        self._app.start(run, length)
+        celery_app.start(run, length)
         return run
 
     def run(self, length: int, runs: int, *, seconds: float = 30.0) -> list[Mark]:

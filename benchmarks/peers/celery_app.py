@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from celery import Celery, chain
 
 from benchmarks.marks import mark
 
-app = Celery("bench", broker=os.environ["BENCH_BROKER"], backend=os.environ["BENCH_BROKER"])
+app = Celery("bench")  # broker and backend by CELERY_BROKER_URL and CELERY_RESULT_BACKEND, or by who imports it
 app.conf.update(
     task_serializer="json",
     result_serializer="json",

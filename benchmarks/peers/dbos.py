@@ -92,16 +92,12 @@ class Dbos:
 
     def ask(self, do: str, runs: Sequence[str], length: int) -> dict[str, Any]:
         """Send one command and wait for its answer."""
-        self.send(do, runs, length)
-        return self.wait()
-
-    def send(self, do: str, runs: Sequence[str], length: int) -> None:
-        """Send one command."""
         assert self._process is not None
         assert self._process.stdin is not None
         line = json.dumps({"do": do, "runs": list(runs), "length": length})
         self._process.stdin.write(line.encode() + b"\n")
         self._process.stdin.flush()
+        return self.wait()
 
     def wait(self) -> dict[str, Any]:
         """The next answer. Raises `UnavailablePeerError` when the process has ended instead."""
