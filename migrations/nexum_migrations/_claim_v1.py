@@ -10,7 +10,8 @@ EFFECT = """
 CREATE FUNCTION nexum_claim_effect_v1(
     t nexum_tasks, p_session text, p_now bigint,
     OUT o_answer text, OUT o_token bigint, OUT o_result bytea, OUT o_result_hash text, OUT o_reference text)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     e nexum_effects%ROWTYPE;
     v_same boolean;
@@ -82,7 +83,8 @@ _ANSWER = """
 TAIL = f"""
 CREATE FUNCTION nexum_claim_tail_v1(t nexum_tasks, p_session text, p_now bigint)
 RETURNS TABLE ({_ANSWER})
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     o_run := t.run_id;
     o_path := t.path;
@@ -125,7 +127,8 @@ $$;
 CLAIM = f"""
 CREATE FUNCTION nexum_claim_v1(p_session text, p_queues text[], p_limit bigint, p_fixed bigint)
 RETURNS TABLE ({_ANSWER}, o_priority bigint, o_created_at bigint)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_now bigint := nexum_clock_v1(p_fixed);
     t nexum_tasks%ROWTYPE;
@@ -157,7 +160,8 @@ ONE = f"""
 CREATE FUNCTION nexum_claim_one_v1(
     p_session text, p_run text, p_path text, p_visit bigint, p_item bigint, p_attempt bigint, p_fixed bigint)
 RETURNS TABLE ({_ANSWER})
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_now bigint := nexum_clock_v1(p_fixed);
     t nexum_tasks%ROWTYPE;

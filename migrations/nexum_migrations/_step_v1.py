@@ -19,7 +19,8 @@ SETTLED = """
 CREATE FUNCTION nexum_settled_v1(
     p_run text, p_session text, p_tenant text, p_key text, p_token bigint, p_state text, p_outcome text,
     p_result bytea, p_result_hash text, p_reference text, p_raw bytea, p_now bigint) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     PERFORM 1 FROM nexum_effects
       WHERE tenant = p_tenant AND key = p_key AND token = p_token
@@ -43,7 +44,8 @@ CREATE FUNCTION nexum_record_v1(
     m_run text, m_dedupe text, m_type text, m_body bytea, m_payload bytea, m_priority bigint, m_actor text, m_trace text,
     m_at bigint, p_fixed bigint,
     OUT o_recorded boolean, OUT o_known boolean)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_now bigint := nexum_clock_v1(p_fixed);
     v_state text := CASE WHEN p_outcome = 'APPLIED' THEN 'RECORDED' ELSE p_outcome END;
@@ -82,7 +84,8 @@ CREATE FUNCTION nexum_defer_v1(
     p_tenant text, p_key text, p_token bigint,
     m_run text, m_dedupe text, m_type text, m_body bytea, m_payload bytea, m_priority bigint, m_actor text, m_trace text,
     m_at bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 BEGIN
     PERFORM 1 FROM nexum_events WHERE run_id = m_run AND dedupe = m_dedupe AND dedupe > '';
     IF FOUND THEN
@@ -113,7 +116,8 @@ CREATE FUNCTION nexum_step_chain_v1(
     t_max_run bigint, t_key text, t_scope text, t_business text, t_input_hash text, t_tool text, t_policy text, t_ttl bigint,
     p_claim boolean, p_mail_at bigint, p_fixed bigint,
     OUT o_cas boolean, OUT o_recorded boolean, OUT o_claimed boolean, OUT o_mail boolean, OUT o_now bigint)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_result bytea := coalesce(p_result, a_payload);
 BEGIN
@@ -202,7 +206,8 @@ CREATE FUNCTION nexum_step_v1(
     r_timer text[], r_due bigint[], c_timer text[], p_applied text[],
     p_claim bigint, p_fixed bigint,
     OUT o_cas boolean, OUT o_recorded boolean, OUT o_claimed boolean, OUT o_mail boolean, OUT o_now bigint)
-LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off AS $$
+LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     c bigint := p_claim;  -- counts from 1; 0 is none
 BEGIN
@@ -233,13 +238,18 @@ BEGIN
                                       schema, dedupe, body, payload, prev_hash, hash)
             SELECT p_run, e.* FROM unnest(e_seq, e_type, e_path, e_visit, e_item, e_attempt, e_at, e_actor, e_trace,
                                           e_tenant, e_engine, e_schema, e_dedupe, e_body, e_payload, e_prev_hash, e_hash) e;
-            DELETE FROM nexum_tasks t
-             USING unnest(d_path, d_visit, d_item, d_attempt) AS d (path, visit, item, attempt)
-             WHERE t.run_id = p_run AND t.path = d.path AND t.visit = d.visit AND t.item = d.item AND t.attempt = d.attempt;
-            DELETE FROM nexum_timers WHERE run_id = p_run AND timer = ANY (c_timer);
-            INSERT INTO nexum_timers (run_id, timer, due)
-            SELECT p_run, r.timer, r.due FROM unnest(r_timer, r_due) AS r (timer, due)
-            ON CONFLICT (run_id, timer) DO UPDATE SET due = excluded.due;
+            FOR i IN 1 .. cardinality(d_path) LOOP  -- by its whole key each: a join would read all tasks of the run
+                DELETE FROM nexum_tasks
+                 WHERE run_id = p_run AND path = d_path[i] AND visit = d_visit[i] AND item = d_item[i]
+                   AND attempt = d_attempt[i];
+            END LOOP;
+            IF cardinality(c_timer) > 0 THEN
+                DELETE FROM nexum_timers WHERE run_id = p_run AND timer = ANY (c_timer);
+            END IF;
+            FOR i IN 1 .. cardinality(r_timer) LOOP
+                INSERT INTO nexum_timers (run_id, timer, due) VALUES (p_run, r_timer[i], r_due[i])
+                ON CONFLICT (run_id, timer) DO UPDATE SET due = excluded.due;
+            END LOOP;
             o_claimed := c > 0 AND n_not_before[c] <= o_now;
             IF o_claimed AND n_key[c] <> '' THEN
                 INSERT INTO nexum_effects (tenant, key, scope, business_key, run_id, path, visit, item, attempt, token,
@@ -251,22 +261,26 @@ BEGIN
                 ON CONFLICT DO NOTHING;
                 o_claimed := FOUND;
             END IF;
-            INSERT INTO nexum_tasks (run_id, path, visit, item, attempt, tenant, kind, queue, state, priority, not_before,
-                                     start_by, max_run, created_at, token, session, deliveries, claimed_at, told_at,
-                                     told_count, effect_key, effect_scope, business_key, input_hash, tool, policy, ttl)
-            SELECT p_run, n.path, n.visit, n.item, n.attempt, p_tenant, n.kind, n.queue,
-                   CASE WHEN h.held THEN 'CLAIMED' ELSE 'READY' END, n.priority, n.not_before, n.start_by, n.max_run, o_now,
-                   h.held::int, CASE WHEN h.held THEN p_session ELSE '' END, h.held::int,
-                   CASE WHEN h.held THEN o_now ELSE 0 END, 0, 0,
-                   n.key, n.scope, n.business, n.input_hash, n.tool, n.policy, n.ttl
-              FROM unnest(n_path, n_visit, n_item, n_attempt, n_kind, n_queue, n_priority, n_not_before, n_start_by,
-                          n_max_run, n_key, n_scope, n_business, n_input_hash, n_tool, n_policy, n_ttl)
-                   WITH ORDINALITY AS n (path, visit, item, attempt, kind, queue, priority, not_before, start_by, max_run,
-                                         key, scope, business, input_hash, tool, policy, ttl, number)
-             CROSS JOIN LATERAL (SELECT o_claimed AND n.number = c AS held) h;
-            UPDATE nexum_effects SET state = 'APPLIED'
-             WHERE tenant = p_tenant AND key = ANY (p_applied) AND run_id = p_run
-               AND state IN ('RECORDED', 'UNKNOWN', 'IN_DOUBT');
+            IF cardinality(n_path) > 0 THEN
+                INSERT INTO nexum_tasks (run_id, path, visit, item, attempt, tenant, kind, queue, state, priority, not_before,
+                                         start_by, max_run, created_at, token, session, deliveries, claimed_at, told_at,
+                                         told_count, effect_key, effect_scope, business_key, input_hash, tool, policy, ttl)
+                SELECT p_run, n.path, n.visit, n.item, n.attempt, p_tenant, n.kind, n.queue,
+                       CASE WHEN h.held THEN 'CLAIMED' ELSE 'READY' END, n.priority, n.not_before, n.start_by, n.max_run, o_now,
+                       h.held::int, CASE WHEN h.held THEN p_session ELSE '' END, h.held::int,
+                       CASE WHEN h.held THEN o_now ELSE 0 END, 0, 0,
+                       n.key, n.scope, n.business, n.input_hash, n.tool, n.policy, n.ttl
+                  FROM unnest(n_path, n_visit, n_item, n_attempt, n_kind, n_queue, n_priority, n_not_before, n_start_by,
+                              n_max_run, n_key, n_scope, n_business, n_input_hash, n_tool, n_policy, n_ttl)
+                       WITH ORDINALITY AS n (path, visit, item, attempt, kind, queue, priority, not_before, start_by, max_run,
+                                             key, scope, business, input_hash, tool, policy, ttl, number)
+                 CROSS JOIN LATERAL (SELECT o_claimed AND n.number = c AS held) h;
+            END IF;
+            IF cardinality(p_applied) > 0 THEN
+                UPDATE nexum_effects SET state = 'APPLIED'
+                 WHERE tenant = p_tenant AND key = ANY (p_applied) AND run_id = p_run
+                   AND state IN ('RECORDED', 'UNKNOWN', 'IN_DOUBT');
+            END IF;
             IF p_closed THEN
                 DELETE FROM nexum_tasks WHERE run_id = p_run;
                 DELETE FROM nexum_timers WHERE run_id = p_run;

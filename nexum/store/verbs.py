@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -32,7 +33,7 @@ from nexum.store.database import Database
 from nexum.store.statement import DIALECTS
 
 
-class Verbs:
+class Verbs(ABC):
     """A store on a database. `drain` is the dialect's own; docstrings of the verbs stand in `api.Store`."""
 
     def __init__(self, database: Database) -> None:
@@ -98,9 +99,9 @@ class Verbs:
             return steps.record_only(tx, record)
 
     # the slow path
+    @abstractmethod
     def drain(self, run_id: str, *, wait: bool) -> AbstractContextManager[Drain | None]:
         """Lock one run; see `api.Store`."""
-        raise NotImplementedError
 
     def has_mail(self, run_id: str) -> bool:
         """Whether the inbox has rows for this run."""

@@ -108,7 +108,8 @@ class Player:
             bodies[1] = {"path": names[0], "dedupe": "start"}
         timers: dict[str, Any] = {}
         if move.shape == "timers":
-            timers = {"set_timers": (NewTimer(f"t{self.number}", NOW),), "clear_timers": (f"t{self.number - 1}",)}
+            same = (NewTimer(f"t{self.number}", NOW), NewTimer(f"t{self.number}", NOW + 1))
+            timers = {"set_timers": same, "clear_timers": (f"t{self.number - 1}",)}
             timers["applied"] = tuple(f"key-n{n}" for n in range(self.number))
         return advance(
             wrong.get(move.trouble, head),
