@@ -8,11 +8,11 @@ from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.core.ids import queue_name
 from nexum.core.run.events import Cell
 from nexum.core.run.plan import plan_of
-from nexum.core.run.standing import Fleet, explain
+from nexum.core.run.standing import Fleet
 from nexum.core.run.state import CellStatus
 from nexum.engine.graphs import read_graph
 from nexum.errors import InternalError
-from nexum.readouts.document import Document, Duration, ErrorView, Instant, PayloadView, View, standing_view
+from nexum.readouts.document import Document, Duration, ErrorView, Instant, PayloadView, View
 from nexum.readouts.history import CellStory, History, stories_of, tell, total_usage
 from nexum.readouts.payload import payload_view
 from nexum.readouts.runs import RunLine, run_line
@@ -162,8 +162,7 @@ def header(store: Verbs, facts: Facts) -> RunLine:
     seen = situation(
         row, facts.tasks, facts.effects, facts.told, facts.crew, attempts=attempts, fleet=_fleet(store, facts)
     )
-    doubts = [effect for effect in facts.effects if effect.state == "IN_DOUBT"]
-    return run_line(row, facts.tasks, standing_view(explain(seen, facts.now)), facts.now, doubts[0] if doubts else None)
+    return run_line(row, facts.tasks, seen, facts.now)
 
 
 def node_lines(facts: Facts) -> tuple[NodeLine, ...]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 
 from nexum.core.ids import short
-from nexum.core.run.standing import explain
+from nexum.core.run.standing import Situation, explain
 from nexum.errors import InputError
 from nexum.readouts.document import Document, Duration, Instant, StandingView, View, standing_view
 from nexum.readouts.filters import Filter, read_filter
@@ -111,14 +111,15 @@ def run_lines(store: Verbs, page: list[RunRow], crew: Crew, now: int) -> list[Ru
     lines = []
     for row in page:
         mine = tasks.get(row.run_id, [])
-        standing = explain(situation(row, mine, doubts.get(row.run_id, ()), told.get(row.run_id, ()), crew), now)
-        lines.append(run_line(row, mine, standing_view(standing), now, doubts.get(row.run_id, [None])[0]))
+        seen = situation(row, mine, doubts.get(row.run_id, ()), told.get(row.run_id, ()), crew)
+        lines.append(run_line(row, mine, seen, now))
     return lines
 
 
-def run_line(row: RunRow, tasks: list[TaskRow], standing: StandingView, now: int, doubt: object = None) -> RunLine:
-    """One run as a line."""
-    at = doubt or next((task for task in tasks if task.state == "CLAIMED"), tasks[0] if tasks else None)
+def run_line(row: RunRow, tasks: list[TaskRow], seen: Situation, now: int) -> RunLine:
+    """One run as a line: it stands where it is in doubt, else where somebody works, else where it waits or failed."""
+    at = next((task for task in tasks if task.state == "CLAIMED"), tasks[0] if tasks else None)
+    places = (*(doubt.path for doubt in seen.doubts), at.path if at else "", seen.trouble.path if seen.trouble else "")
     return RunLine(
         run_id=row.run_id,
         tenant=row.tenant,
@@ -127,9 +128,9 @@ def run_line(row: RunRow, tasks: list[TaskRow], standing: StandingView, now: int
         run_key=row.run_key,
         subject=row.subject,
         status=row.status,
-        standing=standing,
-        node=getattr(at, "path", ""),
-        attempt=getattr(at, "attempt", 0),
+        standing=standing_view(explain(seen, now)),
+        node=next(filter(None, places), ""),
+        attempt=at.attempt if at and not seen.doubts else 0,
         error_code=row.error_code,
         last_seq=row.last_seq,
         started_at=row.created_at,

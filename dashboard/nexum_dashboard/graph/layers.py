@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 SWEEPS = 8
 PULLS = 24
+PASSING = 0.3  # of a node's room, for an edge that passes a rank
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """`ranks` lists each rank's members in order; `rank` and `place` give their coordinates, places being 1 apart or more.
+    """`ranks` lists each rank's members in order; `rank` and `place` give their coordinates, places being centres.
 
     `routes` gives for each edge (from, to) the members that it passes, ends included; stand-ins are named `from>to@rank`.
     """
@@ -24,8 +25,8 @@ class Layout:
 
     @property
     def breadth(self) -> float:
-        """The largest place."""
-        return max(self.place.values(), default=0.0)
+        """The far edge of whatever stands farthest."""
+        return max((at + room(name) / 2 for name, at in self.place.items()), default=0.0)
 
 
 def arrange(nodes: Sequence[str], after: Mapping[str, Sequence[str]]) -> Layout:
@@ -75,7 +76,7 @@ def _neighbours(
     ups: dict[str, list[str]] = {}
     downs: dict[str, list[str]] = {}
     for route in routes.values():
-        for above, below in itertools.pairwise(route):
+        for above, below in pairwise(route):
             if below not in downs.setdefault(above, []):
                 downs[above].append(below)
                 ups.setdefault(below, []).append(above)
@@ -113,7 +114,7 @@ def _mean(links: Sequence[str], at: Mapping[str, float], otherwise: float) -> fl
 def _crossings(ranks: list[list[str]], downs: Mapping[str, list[str]]) -> int:
     """How many pairs of edges between neighbouring ranks cross."""
     total = 0
-    for row, below in itertools.pairwise(ranks):
+    for row, below in pairwise(ranks):
         at = {name: place for place, name in enumerate(below)}
         ends: list[int] = []
         for name in row:
@@ -124,26 +125,41 @@ def _crossings(ranks: list[list[str]], downs: Mapping[str, list[str]]) -> int:
 
 
 def _placed(ranks: list[list[str]], ups: Mapping[str, list[str]], downs: Mapping[str, list[str]]) -> dict[str, float]:
-    """Pull every member towards the mean of its neighbours, keeping the order and a distance of 1."""
-    widest = max((len(row) for row in ranks), default=0)
-    place = {name: index + (widest - len(row)) / 2 for row in ranks for index, name in enumerate(row)}
+    """Pull every member towards the mean of its neighbours, keeping the order and the distances; gives their centres."""
+    place: dict[str, float] = {}
+    for row in ranks:
+        gaps = _gaps(row)
+        total = sum(gaps)
+        for name, gap in zip(row, accumulate(gaps), strict=True):
+            place[name] = gap - total / 2
     for pull in range(PULLS):
         going_down = pull % 2 == 0
         for row in ranks if going_down else reversed(ranks):
             wanted = [_mean((*ups.get(name, ()), *downs.get(name, ())), place, place[name]) for name in row]
-            place.update(zip(row, _spaced(wanted), strict=True))
-    least = min(place.values(), default=0.0)
+            place.update(zip(row, _spaced(wanted, _gaps(row)), strict=True))
+    least = min((at - room(name) / 2 for name, at in place.items()), default=0.0)
     return {name: round(at - least, 3) for name, at in place.items()}
 
 
-def _spaced(wanted: list[float]) -> list[float]:
-    """The places nearest to those wanted that keep the order and are 1 apart: neighbours in conflict share their mean."""
-    groups: list[tuple[float, int]] = []  # mean place of the first member, members
-    for at in wanted:
-        groups.append((at, 1))
-        while len(groups) > 1 and groups[-2][0] + groups[-2][1] > groups[-1][0]:
+def room(name: str) -> float:
+    """How much of its rank a member takes: a node 1, an edge that passes by less."""
+    return PASSING if ">" in name else 1.0
+
+
+def _gaps(row: Sequence[str]) -> list[float]:
+    """The least distance of each member's centre from the one before it; 0 for the first."""
+    return [0.0, *((room(left) + room(right)) / 2 for left, right in pairwise(row))] if row else []
+
+
+def _spaced(wanted: list[float], gaps: list[float]) -> list[float]:
+    """The places nearest to those wanted that keep order and distances: neighbours in conflict move as one."""
+    offsets = list(accumulate(gaps))
+    groups: list[tuple[float, int]] = []  # where the group's origin wants to be, members
+    for at, offset in zip(wanted, offsets, strict=True):
+        groups.append((at - offset, 1))
+        while len(groups) > 1 and groups[-2][0] > groups[-1][0]:
             second, first = groups.pop(), groups.pop()
             size = first[1] + second[1]
-            start = (first[0] * first[1] + (second[0] - first[1]) * second[1]) / size
-            groups.append((start, size))
-    return [start + offset for start, size in groups for offset in range(size)]
+            groups.append(((first[0] * first[1] + second[0] * second[1]) / size, size))
+    origins = [origin for origin, size in groups for _ in range(size)]
+    return [origin + offset for origin, offset in zip(origins, offsets, strict=True)]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from nexum.core.run.standing import span
 from nexum.readouts.run import NodeLine
@@ -29,8 +29,10 @@ class Size:
     across: int
 
 
-ACROSS_PAGE = Size(width=204, height=54, along=48, across=16)
+ACROSS_PAGE = Size(width=204, height=54, along=44, across=14)
 DOWN_PAGE = Size(width=168, height=54, along=34, across=12)
+NARROWEST = 150
+SCREENS = {"across": 1050, "wide": 1360}  # pixels that a picture has on a screen of 1100 and of 1440
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,22 +99,35 @@ class Drawing:
     edges: tuple[Edge, ...]
 
 
-def draw(nodes: Sequence[NodeLine], *, across: bool) -> Drawing:
-    """Draw nodes, left to right with `across`, else top down."""
-    size = ACROSS_PAGE if across else DOWN_PAGE
+def draw(nodes: Sequence[NodeLine]) -> tuple[Drawing, ...]:
+    """The pictures of a run: top down, and left to right if that fits the width of some screen.
+
+    `direction` is `down`, `across` (for screens from 1100 pixels) or `wide` (from 1440).
+    """
     layout = arrange([node.node_id for node in nodes], {node.node_id: node.after for node in nodes})
+    down = _drawn(nodes, layout, DOWN_PAGE, "down")
+    count = len(layout.ranks)
+    for direction, pixels in SCREENS.items():
+        width = (pixels - 2 * MARGIN - (count - 1) * ACROSS_PAGE.along) // max(count, 1)
+        if width >= NARROWEST:
+            size = replace(ACROSS_PAGE, width=min(width, ACROSS_PAGE.width))
+            return (_drawn(nodes, layout, size, direction), down)
+    return (down,)
+
+
+def _drawn(nodes: Sequence[NodeLine], layout: Layout, size: Size, direction: str) -> Drawing:
+    across = direction != "down"
     corner = {name: _corner(layout, name, size, across) for name in layout.place}
-    boxes = tuple(_box(node, *corner[node.node_id], size) for node in nodes)
     by_id = {node.node_id: node for node in nodes}
     edges = tuple(
         Edge(_curve(route, corner, size, across), *_told(by_id[end[0]], by_id[end[1]]))
         for end, route in layout.routes.items()
     )
-    right = max((box.x + box.width for box in boxes), default=0)
-    low = max((box.y + box.height for box in boxes), default=0)
-    spread = max((xy[0 if not across else 1] for xy in corner.values()), default=0)  # stand-ins may lie outside
-    width, height = (right, max(low, spread + size.height)) if across else (max(right, spread + size.width), low)
-    return Drawing("across" if across else "down", int(width + MARGIN), int(height + MARGIN), boxes, edges)
+    flow = len(layout.ranks) * ((size.width if across else size.height) + size.along) - size.along
+    side = layout.breadth * ((size.height if across else size.width) + size.across) - size.across
+    width, height = (flow, side) if across else (side, flow)
+    boxes = tuple(_box(node, *corner[node.node_id], size) for node in nodes)
+    return Drawing(direction, round(width + 2 * MARGIN), round(height + 2 * MARGIN), boxes, edges)
 
 
 def cut(text: str, room: float, em: float) -> str:
@@ -149,7 +164,7 @@ def note_of(node: NodeLine) -> str:
 def _corner(layout: Layout, name: str, size: Size, across: bool) -> tuple[float, float]:
     along = (size.width if across else size.height) + size.along
     wide = (size.height if across else size.width) + size.across
-    flow, side = MARGIN + layout.rank[name] * along, MARGIN + layout.place[name] * wide
+    flow, side = MARGIN + layout.rank[name] * along, MARGIN + (layout.place[name] - 0.5) * wide
     return (round(flow, 1), round(side, 1)) if across else (round(side, 1), round(flow, 1))
 
 
@@ -190,7 +205,7 @@ def _curve(route: Sequence[str], corner: dict[str, tuple[float, float]], size: S
         far = (x + size.width, y + half_h) if across else (x + half_w, y + size.height)
         points.extend([far] if index == 0 else [near] if index == len(route) - 1 else [near, far])
     pieces = [f"M{points[0][0]:g} {points[0][1]:g}"]
-    for (x1, y1), (x2, y2) in itertools.pairwise(points):
+    for (x1, y1), (x2, y2) in pairwise(points):
         if across:
             bend = (x2 - x1) / 2
             pieces.append(f"C{x1 + bend:g} {y1:g} {x2 - bend:g} {y2:g} {x2:g} {y2:g}")

@@ -22,7 +22,6 @@ CSP = (
 )
 log = logging.getLogger("nexum.dashboard")
 P = ParamSpec("P")
-Page = Callable[Concatenate[HttpRequest, P], HttpResponse]
 Work = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]
 
 
@@ -36,7 +35,7 @@ class MissingError(NexumError):
         self.near = near
 
 
-def page(work: Work[P]) -> Page[P]:
+def page(work: Work[P]) -> Callable[..., HttpResponse]:
     """Make a page of a function of request and viewer."""
 
     @wraps(work)
@@ -96,13 +95,12 @@ def trouble(request: HttpRequest, error: NexumError) -> HttpResponse:
         "why": error.why,
         "fixes": error.fixes,
         "request": number,
-        "near": getattr(error, "near", ()),
         "safe": status >= 500,
     }
+    near = getattr(error, "near", ())
     if wants_json(request):
-        near = [run.run_id for run in told["near"]]
-        return JsonResponse({"schema": "nexum.error/1", **told, "near": near}, status=status)
-    context = {"error": told, "brand": "Nexum", "base_template": "nexum/base.html", "status": status}
+        return JsonResponse({"schema": "nexum.error/1", **told, "near": [run.run_id for run in near]}, status=status)
+    context = {"error": {**told, "near": near}, "brand": "Nexum", "base_template": "nexum/base.html", "status": status}
     return render(request, "nexum/trouble.html", context, status=status)
 
 

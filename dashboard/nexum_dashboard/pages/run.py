@@ -94,10 +94,8 @@ def _around(request: HttpRequest, found: RunDetail) -> dict[str, Any]:
         around["node"], around["after_seq"] = node, after
         around["live"] += f"&node={node}&after_seq={after}" if node or after else ""
     elif tab == "graph" and len(found.nodes) <= DRAWN:
-        down = draw(found.nodes, across=False)
-        across = [draw(found.nodes, across=True)] if len(found.nodes) <= BOTH_WAYS else []
-        around["drawings"] = [*across, down]
-        around["both"] = bool(across)
+        drawings = draw(found.nodes)
+        around["drawings"] = drawings if len(found.nodes) <= BOTH_WAYS else drawings[-1:]
     return around
 
 

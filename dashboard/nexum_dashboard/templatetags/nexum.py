@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -138,7 +138,7 @@ def _live(near: bool) -> SafeString:
     return format_html(" data-ago") if near else SafeString("")
 
 
-def _zone() -> object:
+def _zone() -> tzinfo:
     name = chosen().dashboard.time_zone
     return _named(name) if name else timezone.get_current_timezone()
 

@@ -290,5 +290,4 @@ def _told(trouble: Trouble) -> str:
 def _cut(text: str, most: int = 160) -> str:
     """The first line, shortened; a full stop at its end is the sentence's own."""
     line = text.strip().splitlines()[0] if text.strip() else ""
-    line = line if len(line) <= most else f"{line[: most - 1]}…"
-    return line.rstrip(".")
+    return line.rstrip(".") if len(line) <= most else f"{line[: most - 1].rstrip()} …"
