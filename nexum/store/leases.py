@@ -7,6 +7,7 @@ from typing import Any
 
 from nexum.store.api import Claimed, Held, Mail, TaskKey
 from nexum.store.rows import INSERT_MAIL, mail_row
+from nexum.store.shapes import SILENCE
 from nexum.store.statement import Statement, Transaction
 
 _CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
@@ -24,7 +25,7 @@ _BY_SESSION = Statement(f"""
      WHERE t.state = 'CLAIMED' AND t.session = :session
      ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item""")  # noqa: S608
 _BY_DEAD = Statement(f"""
-    SELECT {_HELD}, t.policy, t.ttl, COALESCE(e.first_sent_at, 0)
+    SELECT {_HELD}, t.policy, t.ttl, COALESCE(e.first_sent_at, 0), s.proof
       FROM nexum_sessions s
       JOIN nexum_tasks t ON t.session = s.session AND t.state = 'CLAIMED'
       JOIN nexum_runs r ON r.run_id = t.run_id
@@ -70,7 +71,10 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
 def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
     """Tasks of ended sessions, the longest held first, with policy, ttl and first sending of their effects."""
     now = tx.now()
-    return [Held(_claimed(row, now), *row[12:15]) for row in tx.rows(_BY_DEAD, most=limit)]
+    return [
+        Held(_claimed(row, now), *row[12:15], silent=str(row[15]).startswith(SILENCE))
+        for row in tx.rows(_BY_DEAD, most=limit)
+    ]
 
 
 def release(tx: Transaction, session: str, key: TaskKey, token: int) -> bool:

@@ -252,13 +252,20 @@ class Due(NamedTuple):
     due: int
 
 
+SILENCE = "silence: "  # how a proof of death begins that rests on a lease; any other was seen by the parent
+
+
 class Held(NamedTuple):
-    """A claimed task of a dead session, with its effect's policy, ttl in us and first sending ("", 0, 0 without one)."""
+    """A claimed task of a dead session, with its effect's policy, ttl in us and first sending ("", 0, 0 without one).
+
+    `silent`: the session fell silent, as when its whole machine goes; nobody saw the process itself die.
+    """
 
     claimed: Claimed
     policy: str
     ttl: int
     sent_at: int
+    silent: bool = False
 
 
 class SessionRow(NamedTuple):

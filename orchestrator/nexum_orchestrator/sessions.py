@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from nexum.store.api import SessionRow, Store
+from nexum.store.shapes import SILENCE
 
 logger = logging.getLogger("nexum.scheduler")
 

@@ -17,6 +17,7 @@ from nexum.engine.loading import load
 from nexum.engine.work import Failed, Succeeded, Work
 from nexum.errors import UnavailableError
 from nexum.store.api import StepAnswer, Store
+from nexum.store.shapes import SILENCE
 
 BOOM = Error("NX-R200", "boom", retryable=True)
 CHAIN = graph(compute("a", "input"), compute("b", "a"), compute("c", "b"))
@@ -341,3 +342,19 @@ def test_a_snapshot_and_the_rest_give_the_same_state(driver: Driver) -> None:
     known = load(driver.store, driver.engine.graphs, again.run_id)
     assert known is not None
     assert known.state == other.engine._memory.get(again.run_id).state  # type: ignore[union-attr]
+
+
+def test_a_task_outlives_more_deaths_of_machines_than_of_its_own_process(
+    driver: Driver, another: Callable[[str], Driver]
+) -> None:
+    g = graph(compute("a", "input"))
+    run = driver.start(g).run_id
+    for n in range(4):
+        victim = another(f"v{n}")
+        assert len(victim.claim(g)) == 1
+        victim.store.end_session(f"v{n}", proof=f"{SILENCE}a scheduler watched")
+        driver.sweep(poison_after=3)
+
+    driver.play(g)
+
+    assert driver.state(run).phase is Phase.COMPLETED

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import httpx
@@ -45,7 +46,7 @@ agent = Workflow("CrashAgent", input=Order)
 @agent.read(retry=PATIENT)
 def looked_up(order: Order) -> Order:
     """Ask the provider's shop side; the answer does not matter, that it is asked does."""
-    httpx.get(os.environ[PROVIDER] + "/refunds", params={"order_id": order.order_id}, timeout=5).raise_for_status()
+    _client().get(os.environ[PROVIDER] + "/refunds", params={"order_id": order.order_id}).raise_for_status()
     return order
 
 
@@ -73,15 +74,26 @@ def worded(decided: Decision, paid: Receipt) -> str:
 async def mailed(decided: Decision, worded: str, ctx: Context) -> Receipt:
     """One mail per run; an async handler, so that both ways of executing are under attack."""
     body = {"to": f"{decided.order_id}@example.org", "subject": "Refund", "body": worded}
-    async with httpx.AsyncClient(timeout=5) as client:
-        headers = {"Idempotency-Key": ctx.idempotency_key}
-        answer = await client.post(os.environ[PROVIDER] + "/mails", json=body, headers=headers)
+    headers = {"Idempotency-Key": ctx.idempotency_key}
+    answer = await _async_client().post(os.environ[PROVIDER] + "/mails", json=body, headers=headers)
     await asyncio.sleep(SLOW_ANSWER)
     return Receipt(id=answer.raise_for_status().json()["id"])
 
 
+@cache
+def _client() -> httpx.Client:
+    """One for each process, made when it is first needed: after the fork."""
+    return httpx.Client(timeout=5)
+
+
+@cache
+def _async_client() -> httpx.AsyncClient:
+    """One for the process's loop."""
+    return httpx.AsyncClient(timeout=5)
+
+
 def _act(path: str, body: dict[str, Any], key: str) -> Receipt:
-    answer = httpx.post(os.environ[PROVIDER] + path, json=body, headers={"Idempotency-Key": key}, timeout=5)
+    answer = _client().post(os.environ[PROVIDER] + path, json=body, headers={"Idempotency-Key": key})
     time.sleep(SLOW_ANSWER)
     return Receipt(id=answer.raise_for_status().json()["id"])
 
