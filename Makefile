@@ -30,10 +30,6 @@ $(VENV)/.dev: $(VENV)/.made pyproject.toml constraints.txt
 	@$(PIP) install --quiet -c constraints.txt -e '.[dev]'
 	@touch $(VENV)/.runtime $@
 
-$(VENV)/.bench: $(VENV)/.dev
-	@$(PIP) install --quiet -c constraints.txt -e '.[bench]'
-	@touch $@
-
 .PHONY: setup
 setup: $(VENV)/.dev ## Make .venv with everything development needs
 
@@ -62,7 +58,7 @@ browser: $(VENV)/.dev ## The dashboard in a real browser (needs chromium)
 	@$(BIN)/python -m pytest -q tests/browser
 
 .PHONY: bench
-bench: $(VENV)/.bench ## Measure, against the floor of this machine and against peers
+bench: $(VENV)/.dev ## Measure, against the floor of this machine and against peers
 	@$(BIN)/python -m benchmarks
 
 .PHONY: crash
