@@ -24,6 +24,7 @@ log = logging.getLogger("nexum.sweep")
 
 SECOND = 1_000_000
 BATCH = 500
+MACHINE_PATIENCE = 4  # times `poison_after` when the last process fell silent instead of being seen to die
 
 
 @dataclass(slots=True)
@@ -91,7 +92,7 @@ class Sweeper:
                 if self._store.doubt(key, held.claimed.token, self._mail(key, body)):
                     report.doubted += 1
                     runs[key.run_id] = None
-            elif held.claimed.deliveries >= self._poison_after:
+            elif held.claimed.deliveries >= self._bound(held):
                 message = f"{key.path} killed its worker process {held.claimed.deliveries} times"
                 poison = AttemptFailed(_cell(key), key.attempt, Error("NX-R206", message, type="Poison"))
                 self._store.post(self._mail(key, poison))
@@ -104,8 +105,12 @@ class Sweeper:
 
     def _may_repeat(self, held: Held) -> bool:
         """Whether the provider still knows the key, and the task has not killed too many processes."""
-        age = held.claimed.now - held.sent_at
-        return held.policy == "dedupes" and age < held.ttl * SAFE_SHARE and held.claimed.deliveries < self._poison_after
+        young = held.claimed.now - held.sent_at < held.ttl * SAFE_SHARE
+        return held.policy == "dedupes" and young and held.claimed.deliveries < self._bound(held)
+
+    def _bound(self, held: Held) -> int:
+        """After how many deliveries a task is poison; a machine that goes takes innocent tasks with it: it counts less."""
+        return self._poison_after * (MACHINE_PATIENCE if held.silent else 1)
 
     def _due_timers(self, report: SweepReport, runs: dict[str, None]) -> None:
         for due in self._store.due_timers(BATCH):

@@ -67,7 +67,7 @@ class Vigil:
         self._looked_at = at
 
     def _end(self, row: SessionRow, silent: float) -> None:
-        proof = f"{self._me} watched beat {row.beats} for {silent:.1f} s, lease {row.lease / MICROS:g} s"
+        proof = f"{SILENCE}{self._me} watched beat {row.beats} for {silent:.1f} s, lease {row.lease / MICROS:g} s"
         logger.warning("session %s (pid %d on %s) is dead: %s", row.session, row.pid, row.host, proof)
         self._store.end_session(row.session, proof=proof)
 
