@@ -36,8 +36,20 @@ def name(prefix: str = "run") -> str:
 def event(seq: int = 1, prev: bytes = GENESIS, **other: Any) -> EventRow:
     """An event; its hash covers what makes it differ from others."""
     values: dict[str, Any] = {
-        **{"type": "NodeScheduled", "path": "a", "visit": 1, "item": -1, "attempt": 1, "at": 1_000, "actor": "test"},
-        **{"trace": "", "tenant": "default", "engine": "1", "schema": 1, "dedupe": "", "body": b"{}", "payload": b""},
+        "type": "NodeScheduled",
+        "path": "a",
+        "visit": 1,
+        "item": -1,
+        "attempt": 1,
+        "at": 1_000,
+        "actor": "test",
+        "trace": "",
+        "tenant": "default",
+        "engine": "1",
+        "schema": 1,
+        "dedupe": "",
+        "body": b"{}",
+        "payload": b"",
         **other,
     }
     hash_ = hashlib.sha256(prev + repr((seq, sorted(values.items()))).encode()).digest()
@@ -55,8 +67,13 @@ def events(seq: int, prev: bytes, *bodies: dict[str, Any]) -> tuple[EventRow, ..
 def effect(key: str = "", **other: Any) -> NewEffect:
     """An effect that its provider dedupes for an hour."""
     values: dict[str, Any] = {
-        **{"scope": "pay", "business_key": "", "input_hash": "ab" * 32, "tool": "pay", "policy": "dedupes"},
-        **{"ttl": 60 * MINUTE, **other},
+        "scope": "pay",
+        "business_key": "",
+        "input_hash": "ab" * 32,
+        "tool": "pay",
+        "policy": "dedupes",
+        "ttl": 60 * MINUTE,
+        **other,
     }
     return NewEffect(key=key or name("key"), **values)
 
@@ -64,8 +81,13 @@ def effect(key: str = "", **other: Any) -> NewEffect:
 def task(run_id: str, path: str = "a", attempt: int = 1, item: int = -1, **other: Any) -> NewTask:
     """A task that may begin at once."""
     values: dict[str, Any] = {
-        **{"kind": "effect" if other.get("effect") else "compute", "queue": QUEUE, "priority": 0, "not_before": 0},
-        **{"start_by": 0, "max_run": 10 * MINUTE, **other},
+        "kind": "effect" if other.get("effect") else "compute",
+        "queue": QUEUE,
+        "priority": 0,
+        "not_before": 0,
+        "start_by": 0,
+        "max_run": 10 * MINUTE,
+        **other,
     }
     return NewTask(key=TaskKey(run_id, path, 1, item, attempt), **values)
 
@@ -76,7 +98,15 @@ def advance(head: Head | None = None, *bodies: dict[str, Any], **other: Any) -> 
     seq, prev = (head.seq, head.hash) if head else (0, GENESIS)
     made = events(seq, prev, *(bodies or ({"type": "RunStarted", "path": "", "visit": 0, "dedupe": "start"},)))
     return Advance(
-        **{"run_id": run_id, "tenant": "default", "seq": seq, "hash": prev, "events": made, "status": "RUNNING", **other}
+        **{
+            "run_id": run_id,
+            "tenant": "default",
+            "seq": seq,
+            "hash": prev,
+            "events": made,
+            "status": "RUNNING",
+            **other,
+        }
     )
 
 
@@ -124,8 +154,18 @@ def outcome(key: str, token: int = 1, state: str = "APPLIED", result: bytes = b"
 def session(session: str = "s1", **other: Any) -> SessionRow:
     """A live worker process."""
     values: dict[str, Any] = {
-        **{"kind": "worker", "host": "here", "pid": 1, "parent_pid": 1, "queues": (QUEUE,), "slots": 4},
-        **{"started_at": 0, "beat_at": 0, "beats": 0, "state": "LIVE", "lease": 15_000_000, **other},
+        "kind": "worker",
+        "host": "here",
+        "pid": 1,
+        "parent_pid": 1,
+        "queues": (QUEUE,),
+        "slots": 4,
+        "started_at": 0,
+        "beat_at": 0,
+        "beats": 0,
+        "state": "LIVE",
+        "lease": 15_000_000,
+        **other,
     }
     return SessionRow(session, **values)
 
@@ -133,7 +173,13 @@ def session(session: str = "s1", **other: Any) -> SessionRow:
 def version(version: str = "sha256:1", **other: Any) -> VersionRow:
     """A registered version of the workflow `Shop`."""
     values: dict[str, Any] = {
-        **{"workflow": "Shop", "state": "active", "graph": b"{}", "label": "", "note": "", "actor": "", "registered_at": 0},
+        "workflow": "Shop",
+        "state": "active",
+        "graph": b"{}",
+        "label": "",
+        "note": "",
+        "actor": "",
+        "registered_at": 0,
         **other,
     }
     return VersionRow(version=version, **values)

@@ -13,7 +13,10 @@ from pathlib import Path
 from nexum.settings import DEV_DATABASE
 from nexum.store.django import database_settings
 
-DATABASE_URL = os.environ.get("NEXUM_DATABASE") or f"sqlite:///{Path.cwd() / DEV_DATABASE}"
+_OWN_FILE = Path.cwd() / DEV_DATABASE
+DATABASE_URL = os.environ.get("NEXUM_DATABASE") or f"sqlite:///{_OWN_FILE}"
+if not os.environ.get("NEXUM_DATABASE"):
+    _OWN_FILE.parent.mkdir(exist_ok=True)  # SQLite makes the file, never its folder
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY") or secrets.token_urlsafe(32)
 DEBUG = os.environ.get("DJANGO_DEBUG", "") == "1"

@@ -102,7 +102,10 @@ STORAGE = (
         "database is at a newer migration",
         "The database was migrated by a newer version of Nexum than this one.",
         "An older engine could write rows that the newer one misreads.",
-        ("upgrade this installation: `pip install --upgrade nexum`", "or run the process on the machine that is current"),
+        (
+            "upgrade this installation: `pip install --upgrade nexum`",
+            "or run the process on the machine that is current",
+        ),
         exit_code=78,
     ),
     Entry(
