@@ -63,7 +63,7 @@ def _at(server_url: str, name: str) -> str:
     return urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
 
 
-class _admin:  # noqa: N801 (reads as a function: `with _admin(url) as cursor`)
+class _admin:
     def __init__(self, url: str) -> None:
         self._connection = psycopg2.connect(url)
         self._connection.autocommit = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from nexum.store.api import TaskKey
+from nexum.core.ids import TaskKey
 
 
 class Doorbell(Protocol):

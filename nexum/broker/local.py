@@ -18,7 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from uuid import uuid4
 
-from nexum.store.api import TaskKey
+from nexum.core.ids import TaskKey
 
 _SUFFIX = ".bell"
 

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import orjson
 
-from nexum.store.api import TaskKey
+from nexum.core.ids import TaskKey
 
 TASK = "nexum.run_node"
 CONTENT_TYPE = "application/json"

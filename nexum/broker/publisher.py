@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from nexum.broker.breaker import Breaker
 from nexum.broker.senders import Ring, Sender
-from nexum.store.api import TaskKey
+from nexum.core.ids import TaskKey
 
 logger = logging.getLogger("nexum.broker")
 

@@ -10,7 +10,7 @@ from kombu import Connection, Exchange, Producer, Queue
 
 from nexum.broker.message import CONTENT_ENCODING, CONTENT_TYPE, body_of, headers_of, redis_envelope
 from nexum.broker.options import is_redis, transport_options
-from nexum.store.api import TaskKey
+from nexum.core.ids import TaskKey
 
 Ring = tuple[str, TaskKey]
 

@@ -9,8 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import uuid
+from typing import NamedTuple
 
 KEY_VERSION = b"nexum-key/1"
+
+
+class TaskKey(NamedTuple):
+    """One attempt of one cell of one run."""
+
+    run_id: str
+    path: str
+    visit: int
+    item: int
+    attempt: int
 
 
 def run_id_from(now_us: int, entropy: bytes) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from nexum.core.ids import TaskKey
 from nexum.store.shapes import (
     Advance,
     Claimed,
@@ -31,7 +32,6 @@ from nexum.store.shapes import (
     Started,
     StartRow,
     StepAnswer,
-    TaskKey,
     VersionRow,
 )
 

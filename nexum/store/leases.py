@@ -72,7 +72,7 @@ def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
     """Tasks of ended sessions, the longest held first, with policy, ttl and first sending of their effects."""
     now = tx.now()
     return [
-        Held(_claimed(row, now), *row[12:15], silent=str(row[15]).startswith(SILENCE))
+        Held(_claimed(row, now), row[12], row[13], row[14], str(row[15]).startswith(SILENCE))
         for row in tx.rows(_BY_DEAD, most=limit)
     ]
 

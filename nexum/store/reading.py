@@ -279,7 +279,7 @@ def _status(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
 
 
 def _version(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
-    return runs.c.version.startswith(f"sha256:{asked.value.removeprefix('sha256:')}", autoescape=True)
+    return runs.c.version.startswith(f"sha256:{clean(asked.value).removeprefix('sha256:')}", autoescape=True)
 
 
 def _time(column: ColumnElement[int]) -> Any:

@@ -43,7 +43,7 @@ def check_schema(store: object) -> None:
 
 def upgrade(url: str) -> None:
     """Apply every migration that a database lacks; safe to repeat. Imports Django, and only here."""
-    from nexum.store.django import migrate  # noqa: PLC0415 (Django takes half a second that nobody else should pay)
+    from nexum.store.django import migrate
 
     migrate(url)
 

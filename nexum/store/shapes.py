@@ -8,15 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-
-class TaskKey(NamedTuple):
-    """One attempt of one cell of one run."""
-
-    run_id: str
-    path: str
-    visit: int
-    item: int
-    attempt: int
+from nexum.core.ids import TaskKey
 
 
 @dataclass(frozen=True, slots=True)

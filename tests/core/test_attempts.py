@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 import pytest
-from graphs import World, compute, graph, params
 from hypothesis import given
 from hypothesis import strategies as st
 
+from graphs import World, compute, graph, params
 from nexum.core.graph.nodes import Effect, Handler
 from nexum.core.graph.policies import MINUTE, SECOND, Dedupes, Hold, RetryPolicy, TimeoutPolicy
 from nexum.core.run import retry

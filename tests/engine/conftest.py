@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
 from databases import drop_postgres, fresh_postgres, fresh_sqlite
 from engine_driver import Driver
-
 from nexum.store.api import Store
 from nexum.store.connect import open_store
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
+
 from engine_driver import Driver
 from graphs import compute, graph, params
-
 from nexum.core.canonical import canonical_bytes
 from nexum.core.graph.nodes import Effect, Handler
 from nexum.core.graph.policies import SECOND, Dedupes, Hold, RetryPolicy, TimeoutPolicy
@@ -46,7 +47,7 @@ def test_the_chain_of_hashes_holds_and_every_event_names_its_trace(driver: Drive
 
     rows = driver.events(run)
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
-    assert all(one.hash == other.prev_hash for one, other in zip(rows, rows[1:], strict=False))
+    assert all(one.hash == other.prev_hash for one, other in pairwise(rows))
     assert len({row.trace for row in rows}) == 1
     assert rows[0].trace.startswith("00-")
 
@@ -311,7 +312,7 @@ def test_a_condition_reads_a_payload_that_only_the_store_has(driver: Driver, ano
     g = graph(compute("a", "input"), compute("b", "input"), compute("c", "b", when="size(a) > 10"), result=("c",))
     driver.handlers["a"] = lambda work: "x" * 20_000
     run = driver.start(g).run_id
-    (first,) = [work for work in driver.claim(g, 1)]
+    (first,) = driver.claim(g, 1)
     other = another("s2")
     (second,) = other.claim(g)
     driver.go_on(first)

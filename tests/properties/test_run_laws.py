@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 
-from graphs import World, world
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphs import World, world
 from nexum.core.run.advance import advance, settle
 from nexum.core.run.codec import decode, encode
 from nexum.core.run.decide import decide

@@ -29,7 +29,7 @@ logger = logging.getLogger("nexum.worker")
 NO_CHECKS = {"without_gossip": True, "without_mingle": True, "without_heartbeat": False}
 
 
-class Patient(TaskPool):  # type: ignore[misc]  # Celery's classes are untyped
+class Patient(TaskPool):
     """A prefork pool that starts although a child dies while it starts.
 
     Celery takes one early death for a pool that cannot start, and gives up with a warm shutdown. Here children may be

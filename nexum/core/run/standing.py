@@ -7,7 +7,7 @@ work *is* moving. Times are microseconds since 1970 by the store's clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from nexum.core.ids import short
 from nexum.core.run.state import Phase
@@ -113,6 +113,11 @@ class Standing:
 
 def explain(seen: Situation, now: int) -> Standing:
     """Name the first reason, in the fixed order of severity."""
+    found = _explained(seen, now)
+    return replace(found, sentence=found.sentence.replace(" ….", " …"))  # what was cut has no full stop of its own
+
+
+def _explained(seen: Situation, now: int) -> Standing:
     if seen.phase.is_ended:
         return _ended(seen)
     if seen.suspended_at:
