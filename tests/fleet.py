@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pathlib import Path
 from errands import REGISTRY, Errand
 from nexum.broker.connect import open_doorbell
 from nexum.broker.doorbell import Doorbell
+from nexum.broker.local import bell_directory
 from nexum.client.start import StartRequest, start
 from nexum.engine.sweep import Sweeper
 from nexum.errors import UnavailableError
@@ -147,3 +149,4 @@ class Fleet:
             process.wait(10)
         self.doorbell.close()
         self.store.close()
+        shutil.rmtree(bell_directory(self.url), ignore_errors=True)
