@@ -150,7 +150,7 @@ SURFACE = (
         "input is not JSON",
         "What was given as input cannot be read as JSON.",
         "A run's input is recorded as JSON and checked against the workflow's schema.",
-        ("quote it for the shell: --input '{\"order_id\": \"1042\"}'", "put it into a file: --input @claim.json"),
+        ('quote it for the shell: --input \'{"order_id": "1042"}\'', "put it into a file: --input @claim.json"),
         exit_code=65,
     ),
     Entry(
@@ -250,5 +250,12 @@ SURFACE = (
         "The demo shows the real example's files, so that nobody has to trust a copy.",
         ("get the repository and run `make demo` in it", "or run `nexum demo` in the repository's folder"),
         exit_code=66,
+    ),
+    Entry(
+        "NX-X102",
+        "mail that cannot be read",
+        "A message to a run has a type or a form that this engine does not know.",
+        "It is kept in `nexum_inbox_dead`, so that the run's other messages go on; a newer engine may have written it.",
+        ("bring all processes to the same version of Nexum", "look at the row in `nexum_inbox_dead`"),
     ),
 )
