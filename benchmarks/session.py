@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from benchmarks.machine import Meter
@@ -33,6 +34,17 @@ class Session:
     def pick(self, full: int, quick: int) -> int:
         """A number of rounds or runs."""
         return quick if self.quick else full
+
+    def rounds(self, name: str, full: int, quick: int, seconds: float) -> Iterator[int]:
+        """The numbers of the rounds; on a busy machine there are fewer, because none begins after so many seconds."""
+        count = self.pick(full, quick)
+        began = time.monotonic()
+        for number in range(count):
+            if number and time.monotonic() - began > seconds:
+                self.say(f"{name}: the other rounds are left out, this machine is busy")
+                return
+            self.say(f"{name}, round {number + 1} of {count}")
+            yield number
 
     def say(self, text: str) -> None:
         """Progress, with the seconds since the beginning and the load of others in cores."""

@@ -22,11 +22,10 @@ def measure(session: Session) -> list[Figure]:
     imported = Figure("G5i", "import nexum", "ms", targets=(Target(120.0),))
     used = Figure("G5w", "from nexum import Workflow", "ms")
     bare = Figure("G5p", "an empty Python process", "ms")
-    times, rounds = session.pick(10, 5), session.pick(3, 1)
+    times = session.pick(10, 5)
     for command in (HELP, IMPORT, FIRST_NAME):
         _spent(command)  # writes the bytecode
-    for number in range(rounds):
-        session.say(f"G5, round {number + 1} of {rounds}")
+    for _ in session.rounds("G5", 3, 1, 20):
         for figure, command in ((shown, HELP), (imported, IMPORT), (used, FIRST_NAME), (bare, BARE)):
             figure.add(min(_spent(command) for _ in range(times)))
     return [shown, imported, used, bare]

@@ -57,9 +57,7 @@ def _on_postgres(session: Session) -> list[Figure]:
         celery.run(LONG, WARM)
         if other:
             sequence(other, WARM)
-        rounds = session.pick(5, 2)
-        for number in range(rounds):
-            session.say(f"W1 on PostgreSQL, round {number + 1} of {rounds}")
+        for _ in session.rounds("W1 on PostgreSQL", 5, 2, 150):
             theirs = sequence(other, runs) if other else None
             dbos, dbos_late = (statistics.median(theirs), percentile(theirs, 0.99)) if theirs else (None, None)
             spent = time.process_time()
@@ -97,9 +95,7 @@ def _embedded(session: Session) -> list[Figure]:
         fleet.run(READS, WARM)
         if other:
             sequence(other, WARM)
-        rounds = session.pick(5, 2)
-        for number in range(rounds):
-            session.say(f"W1 on SQLite, round {number + 1} of {rounds}")
+        for _ in session.rounds("W1 on SQLite", 5, 2, 60):
             dbos = statistics.median(sequence(other, runs)) if other else None
             value, commit = floor(lambda: gaps(fleet.run(READS, runs)))
             figure.add(statistics.median(value), {"commit_floor": commit, "dbos_sqlite": dbos})

@@ -24,10 +24,9 @@ def measure(session: Session) -> list[Figure]:
     """Throughput and CPU time."""
     rate = Figure("T2", "many chains at once", "steps/s", HIGHER, targets=(Target(4.0, "dbos_pg"),))
     cpu = Figure("T6", "CPU of the machine per step", "ms", targets=(Target(0.5, "celery_chain"),))
-    runs, rounds = session.pick(500, 100), session.pick(3, 1)
+    runs = session.pick(500, 100)
     python = session.dbos()
-    for number in range(rounds):
-        session.say(f"W2, round {number + 1} of {rounds}")
+    for _ in session.rounds("W2", 3, 1, 90):
         ours = _nexum(session, runs)
         celery = _celery(session, runs)
         dbos = _dbos(session, python, runs) if python else (None, None)

@@ -20,15 +20,14 @@ def measure(session: Session) -> list[Figure]:
     start = Figure("T4", "start to first step, p50", "ms", targets=(Target(5.0), Target(0.4, "dbos_pg")))
     late = Figure("T4b", "start to first step, p99", "ms")
     start.notes["dbos_pg"] = "through a queue that is polled every 10 ms"
-    places, runs, rounds = session.places, session.pick(60, 20), session.pick(3, 1)
+    places, runs = session.places, session.pick(60, 20)
     with ExitStack() as stack:
         fleet = stack.enter_context(Fleet(places, places.postgres(), places.broker()))
         celery = stack.enter_context(CeleryChain(places))
         fleet.run(MANY, 3)
         celery.run(SHORT, 3)
         python = session.dbos()
-        for number in range(rounds):
-            session.say(f"W4, round {number + 1} of {rounds}")
+        for _ in session.rounds("W4", 3, 1, 40):
             ours = [_first(lambda: fleet.start(MANY), fleet.marks.wait) for _ in range(runs)]
             chained = [_first(lambda: celery.start(SHORT), celery.marks.wait) for _ in range(runs)]
             queued = _dbos(session, python, runs) if python else None

@@ -41,10 +41,9 @@ def measure(session: Session) -> list[Figure]:
     twice = Figure("T5d", "steps executed twice after kill -9", "steps", targets=(Target(PROCESSES),))
     first = Figure("T5f", "kill -9 to the next step", "s")
     complete = Figure("T5", "kill -9 to all complete", "s", targets=(Target(0.5, "dbos_pg"),))
-    runs, rounds = session.pick(200, 50), session.pick(2, 1)
+    runs = session.pick(200, 50)
     python = session.dbos()
-    for number in range(rounds):
-        session.say(f"W5, round {number + 1} of {rounds}")
+    for _ in session.rounds("W5", 2, 1, 60):
         ours = _nexum(session, runs)
         dbos = _dbos(session, python, runs) if python else None
         for figure, name in ((lost, "lost"), (twice, "repeated"), (first, "first"), (complete, "complete")):
