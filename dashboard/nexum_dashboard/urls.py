@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
+from nexum_dashboard.api.rest import api
 from nexum_dashboard.pages import catalogue, events, node, run, runs
 
 app_name = "nexum"
@@ -29,6 +30,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("r/<str:prefix>/", run.by_prefix, name="run-by-prefix"),
     path("versions/", catalogue.version_list, name="versions"),
     path("versions.json", catalogue.version_list, name="versions-json"),
+    path("metrics", catalogue.metrics, name="metrics"),
+    path("api/v1/", api.urls),
     path("e/", catalogue.code_list, name="codes"),
     path("e/<str:code>.json", catalogue.code_page, name="code-json"),
     path("e/<str:code>/", catalogue.code_page, name="code"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -11,6 +12,7 @@ from nexum.core.run.standing import Standing
 from nexum.version import __version__
 
 MICROS = 1_000_000
+SHOWN = 64 << 10  # characters of a payload on a page; the whole is a download
 _LAST = 253_402_300_799 * MICROS  # the end of the year 9999, beyond which there is no calendar date
 
 
@@ -102,12 +104,33 @@ class UsageView(View):
 
 
 class PayloadView(View):
-    """A payload by its hash. `value` is set only where the reader may see payloads and it is not too large."""
+    """A payload by its hash. `value` is there when it is `given`: the reader may see payloads, and it is not too large.
+
+    A value that is no JSON, such as the text of a model's answer, is given as a string.
+    """
 
     name: str
     hash: str
     size: int
     seq: int
-    text: str | None = None
-    cut: bool = False
+    given: bool = False
+    value: Any = None
+    too_large: bool = False
     missing: str = ""
+
+    @property
+    def whole(self) -> str | None:
+        """The value as people read it: indented JSON, or the text as it is; None when it is not given."""
+        if not self.given:
+            return None
+        return self.value if isinstance(self.value, str) else json.dumps(self.value, indent=2, ensure_ascii=False)
+
+    @property
+    def text(self) -> str | None:
+        """As much of it as a page shows."""
+        return None if self.whole is None else self.whole[:SHOWN]
+
+    @property
+    def cut(self) -> bool:
+        """Whether the page shows less than there is."""
+        return self.too_large or len(self.whole or "") > SHOWN

@@ -67,7 +67,7 @@ class EventList(Document):
 
 
 class EventDetail(Document):
-    """One event whole. `body` is what was recorded; `hash` and `prev_hash` chain it to the one before."""
+    """One event whole. `body` is what was recorded, None for readers who may not see payloads; `hash` and `prev_hash` chain it to the one before."""
 
     run_id: str
     event: EventLine
@@ -107,7 +107,7 @@ def read_event(
         form="nexum.event/1",
         run_id=run_id,
         event=event_line(row).model_copy(update={"payloads": payloads}),
-        body=from_bytes(row.body),
+        body=from_bytes(row.body) if may_read else None,
         trace=row.trace,
         hash=row.hash.hex(),
         prev_hash=row.prev_hash.hex(),

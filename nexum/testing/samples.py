@@ -253,7 +253,9 @@ def _ended(stage: Stage, refund: Graph, wide: Graph) -> None:
         key="注文-2071-返金申請-" + "長い名前" * 12,
         subject="shop.Order:2071",
     )
-    declined: Sequence[Outcome] = [gives({"decision": "decline", "order_id": "2071", "amount": 0, "why": "the return window is over"})]
+    declined: Sequence[Outcome] = [
+        gives({"decision": "decline", "order_id": "2071", "amount": 0, "why": "the return window is over"})
+    ]
     stage.play(refund.queue, {**REFUND, "route": declined})
     repaired: Sequence[Outcome] = [
         unfit(

@@ -149,6 +149,11 @@ def measure(text: str, em: float) -> float:
     )
 
 
+def _fitted(note: str, room: float) -> str:
+    """The note, with commas where points take too much room, and cut where even those do."""
+    return note if measure(note, NOTE_EM) <= room else cut(note.replace(" · ", ", "), room, NOTE_EM)
+
+
 def note_of(node: NodeLine) -> str:
     """The second line of a box: its state, and what of it matters most."""
     words = [node.label]
@@ -179,7 +184,7 @@ def _box(node: NodeLine, x: float, y: float, size: Size) -> Box:
         width=size.width,
         height=size.height,
         name=cut(node.node_id, named, NAME_EM),
-        note=cut(note_of(node), room, NOTE_EM),
+        note=_fitted(note_of(node), room),
         title=f"{node.node_id}, {node.kind}, {node.label.lower()}{tried}",
     )
 

@@ -9,7 +9,9 @@ from nexum.errors.catalogue import CATALOGUE
 from nexum.readouts.document import Document
 from nexum.readouts.metrics import CONTENT_TYPE, read_metrics
 from nexum.readouts.versions import read_versions
+from nexum.store.tokens import check_token
 from nexum_dashboard.access import Viewer
+from nexum_dashboard.api.callers import bearer
 from nexum_dashboard.pages.respond import MissingError, page, show
 from nexum_dashboard.place import store
 
@@ -74,8 +76,23 @@ def code_page(request: HttpRequest, viewer: Viewer, code: str) -> HttpResponse:
     return show(request, viewer, "nexum/code.html", _view(known))
 
 
-def metrics_text() -> HttpResponse:
-    """The metrics of this database."""
+def metrics(request: HttpRequest) -> HttpResponse:
+    """The metrics of this database, for Prometheus: with a token of the scope `runs:read`, or for those who see pages."""
+    header = request.headers.get("Authorization", "")
+    if not header:
+        return _metrics_page(request)
+    token = check_token(store(), bearer(header))
+    if token is None or "runs:read" not in token.scopes:
+        return HttpResponse(status=403 if token else 401, headers={} if token else {"WWW-Authenticate": "Bearer"})
+    return _metrics_text()
+
+
+@page
+def _metrics_page(request: HttpRequest, viewer: Viewer) -> HttpResponse:
+    return _metrics_text()
+
+
+def _metrics_text() -> HttpResponse:
     return HttpResponse(read_metrics(store()), content_type=CONTENT_TYPE)
 
 
