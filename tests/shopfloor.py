@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -23,6 +25,7 @@ AGENTS = """
 from __future__ import annotations
 
 import os
+import re
 import time
 
 from pydantic import BaseModel
@@ -88,6 +91,18 @@ class Shop:
         self.url = fresh_sqlite(folder) if migrated else f"sqlite:///{folder}/missing.sqlite3"
         (folder / "pyproject.toml").write_text(f'[tool.nexum]\nmodules = ["shop_agents"]\ndatabase = "{self.url}"\n')
 
+    def copy_database_of(self, other: Shop) -> None:
+        """Begin with what another shop has; nobody may be at work in it."""
+        with sqlite3.connect(other.database) as source, sqlite3.connect(self.database) as target:
+            source.backup(target)
+        source.close()
+        target.close()
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
     def write(self, code: str) -> None:
         """Change the workflows."""
         self.agents.write_text(code)
@@ -139,3 +154,12 @@ def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXUM_", "DJANGO_"))}
     kept |= {"PYTHONPATH": os.pathsep.join(map(str, ROOMS)), "TZ": "UTC", "PYTHONWARNINGS": "default"}
     return {**kept, **(more or {})}
+
+
+def masked(text: str) -> str:
+    """Output with ids, versions, times and durations replaced by words of the same length where columns depend on it."""
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}", "<an id of thirty-six characters.....>", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\+0000", "2026-01-02 03:04:05+0000", text)
+    text = re.sub(r"\b\d\d-\d\d \d\d:\d\d$", "01-02 03:04", text, flags=re.MULTILINE)
+    text = re.sub(r"\b\d+\.\d s\b", "0.0 s", text)
+    return re.sub(r"\b(?=[0-9a-f]*\d)[0-9a-f]{8}\b", "12345678", text)

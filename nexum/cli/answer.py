@@ -75,20 +75,13 @@ class Paper:
         if not (self.choices.quiet or self.choices.json):
             click.echo(text, err=True)
 
-    def at(self, micros: int) -> str:
-        """A time: with its date when it is not of today, with its offset from UTC."""
+    def at(self, micros: int, *, brief: bool = False) -> str:
+        """A time with its offset from UTC; `brief` gives day and minute only."""
         if not micros:
             return "-"
         moment = datetime.fromtimestamp(micros / 1_000_000, UTC)
         here = moment if self.choices.utc else moment.astimezone()
-        return here.strftime("%Y-%m-%d %H:%M:%S%z")
-
-
-def rfc3339(micros: int) -> str | None:
-    """A time as it stands in JSON; None for none."""
-    if not micros:
-        return None
-    return datetime.fromtimestamp(micros / 1_000_000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return here.strftime("%m-%d %H:%M" if brief else "%Y-%m-%d %H:%M:%S%z")
 
 
 def duration(micros: int) -> str:

@@ -62,7 +62,8 @@ class Project:
         from nexum.store.address import parse
 
         file = parse(self.url).path
-        if file and not Path(file).exists():
+        in_memory = "mode=memory" in file  # as Django's test database is
+        if file and not in_memory and not Path(file).exists():
             raise ConfigurationError(f"there is no database {file} yet", code="NX-S110")
 
     @property

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 
 GAP = "  "
-NARROWEST = 8
+NARROWEST = 6
 _STYLES = {
     "COMPLETED": "green",
     "SAFE": "green",

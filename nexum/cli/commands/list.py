@@ -13,6 +13,7 @@ from nexum.readouts.runs import MOST, RunLine, RunList, read_runs
 from nexum.store.verbs import Verbs
 
 COLUMNS = ("RUN", "WORKFLOW", "KEY", "STANDING", "NODE", "TRIES", "VERSION", "STARTED")
+ROOMY = 110  # columns from which times are shown whole
 
 
 @verb("list", short_help="The newest runs, or those that a query matches.")
@@ -56,7 +57,7 @@ def _row(paper: Paper, run: RunLine) -> tuple[str, ...]:
         run.node or "-",
         str(run.attempt or "-"),
         run.version_short,
-        paper.at(run.started_at),
+        paper.at(run.started_at, brief=paper.width < ROOMY),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from argparse import ArgumentParser
+from argparse import REMAINDER, ArgumentParser
 from importlib import import_module
 from typing import Any
 
@@ -22,8 +22,8 @@ class Command(BaseCommand):
         sys.exit(_run(argv[2:]))
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """For `call_command("nexum", "db", "status")`: every word goes on as it is."""
-        parser.add_argument("words", nargs="*")
+        """For `call_command("nexum", "deploy", "--quiet")`: every word goes on as it is."""
+        parser.add_argument("words", nargs=REMAINDER)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run one command; raises `SystemExit` with its exit code unless that is 0."""
