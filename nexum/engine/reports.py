@@ -37,11 +37,12 @@ def outcome_report(
 ) -> Report:
     """The report of an outcome. Payloads beyond `inline_max` bytes become blobs, written before the record."""
     cell = Cell(task.path, task.visit, task.item)
+    journal = Ref(store.put_blob(tenant, outcome.journal), len(outcome.journal)) if outcome.journal else None
     match outcome:
         case Succeeded():
             ref, inline = keep(store, tenant, outcome.output, inline_max)
             message: Body = NodeCompleted(
-                cell, ref, attempt=task.attempt, reference=outcome.reference, usage=outcome.usage
+                cell, ref, attempt=task.attempt, reference=outcome.reference, usage=outcome.usage, journal=journal
             )
             effect = None
             if key:
@@ -59,6 +60,7 @@ def outcome_report(
                 repairable=outcome.repairable,
                 raw=raw,
                 usage=outcome.usage,
+                journal=journal,
             )
             effect = _failed_effect(tenant, key, token, outcome) if key else None
     return Report(task, token, message, inline, effect)

@@ -57,12 +57,14 @@ class Succeeded:
     """The handler returned; `output` is canonical JSON that fits the node's schema.
 
     `reference` is the provider's own reference of an effect, `raw` what the provider or model answered literally.
+    `journal` is canonical JSON about a model request: what was asked, what was answered.
     """
 
     output: bytes
     reference: str = ""
     usage: Usage | None = None
     raw: bytes = b""
+    journal: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,7 @@ class Failed:
     repairable: bool = False
     raw: bytes = b""
     usage: Usage | None = None
+    journal: bytes = b""
 
 
 Outcome = Succeeded | Failed

@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nexum.core.canonical import Json, from_bytes
+from nexum.core.canonical import Json, canonical_bytes, from_bytes
 from nexum.core.graph.nodes import Llm
 from nexum.core.run.events import Usage
 from nexum.crash import crash
-from nexum.engine.work import Outcome, Repair, Succeeded, Work
+from nexum.engine.work import Failed, Outcome, Repair, Succeeded, Work
 from nexum.errors import ConfigurationError, HandlerError, InputError, InternalError, NexumError
 from nexum.sdk.prompt import Prompt
 from nexum_workers.models.door import Asked, Door
@@ -24,6 +24,7 @@ from nexum_workers.models.protocol import Message, ModelAnswer, ModelError, Mode
 from nexum_workers.models.reading import InvalidAnswerError, read_json
 from nexum_workers.outcome import failure
 
+JOURNAL_MAX = 1 << 20  # characters of a reply that the journal keeps; the raw text of an invalid one is kept apart
 _SHOWN = 8_000  # characters of an invalid answer that the model is shown again
 _REFUSED = frozenset({"refusal", "content_filter"})
 _SECOND = 1_000_000
@@ -39,29 +40,64 @@ async def execute_llm(
 ) -> Outcome:
     """Ask `work.model` once and check what it says. Never raises, except for the cancellation of its task.
 
-    `validate` takes the parsed answer and gives the canonical bytes of the output type, or raises. `accept` is the node's
+    The outcome's journal holds the conversation and the reply. `validate` takes the parsed answer and gives the canonical bytes of the output type, or raises. `accept` is the node's
     condition over the validated output. Invalid answers come back as `Failed(repairable=True, raw=...)`.
     """
-    usage: Usage | None = None
-    raw = b""
     try:
         asked = door.resolve(work.model)
-        answer = await asked.model.ask(_request(work, prompt, asked))
+        request = _request(work, prompt, asked)
+    except Exception as error:  # noqa: BLE001 (a model that cannot be found has an outcome like any other)
+        return _unasked(failure(error, work.node), error)
+    outcome, answer = await _asked(work, request, asked, validate, accept)
+    return replace(outcome, journal=_journal(request, answer, outcome))
+
+
+async def _asked(
+    work: Work,
+    request: ModelRequest,
+    asked: Asked,
+    validate: Callable[[Json], bytes],
+    accept: Callable[[Json], bool] | None,
+) -> tuple[Outcome, ModelAnswer | None]:
+    usage: Usage | None = None
+    raw = b""
+    answer: ModelAnswer | None = None
+    try:
+        answer = await asked.model.ask(request)
         crash("model.while_answering", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         usage, raw = _usage(work, answer), _bytes(answer.text)
-        return Succeeded(_check(answer, validate, accept), usage=usage, raw=raw)
+        return Succeeded(_check(answer, validate, accept), usage=usage, raw=raw), answer
     except InvalidAnswerError as error:
         mendable = error.code != "NX-L216"
-        return replace(failure(error, work.node), repairable=mendable, raw=raw, usage=usage)
+        return replace(failure(error, work.node), repairable=mendable, raw=raw, usage=usage), answer
     except ModelError as error:
         wait = round(getattr(error, "retry_after", 0.0) * _SECOND)
         mendable = error.code == "NX-L212"
         failed = replace(failure(error, work.node), repairable=mendable, retry_after=wait)
-        return replace(failed, raw=error.raw, usage=Usage(model=work.model))
+        return replace(failed, raw=error.raw, usage=Usage(model=work.model)), answer
     except Exception as error:  # noqa: BLE001 (whatever it was, the text that was paid for is reported)
-        failed = replace(failure(error, work.node), raw=raw, usage=usage)
-        final = isinstance(error, ConfigurationError | InternalError)
-        return replace(failed, error=replace(failed.error, retryable=False)) if final else failed
+        return _unasked(replace(failure(error, work.node), raw=raw, usage=usage), error), answer
+
+
+def _unasked(failed: Failed, error: Exception) -> Failed:
+    """A wrong configuration or a bug of ours will not mend itself by another attempt."""
+    final = isinstance(error, ConfigurationError | InternalError)
+    return replace(failed, error=replace(failed.error, retryable=False)) if final else failed
+
+
+def _journal(request: ModelRequest, answer: ModelAnswer | None, outcome: Outcome) -> bytes:
+    """What was asked and what came back, for people; a reply that was cut short is in the outcome's raw text."""
+    reply = answer.text if answer is not None else outcome.raw.decode("utf-8", "replace")
+    return canonical_bytes(
+        {
+            "model": request.model,
+            "messages": [{"role": message.role, "text": message.text} for message in request.messages],
+            "settings": dict(request.settings),
+            "reply": reply[:JOURNAL_MAX],
+            "finish": answer.finish if answer is not None else "",
+            "request_id": request.request_id,
+        }
+    )
 
 
 def conversation(prompt: Prompt[Any], repair: Repair | None) -> tuple[Message, ...]:

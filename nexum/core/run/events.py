@@ -89,7 +89,10 @@ class NodeSkipped:
 
 @dataclass(frozen=True, slots=True)
 class NodeCompleted:
-    """Fact or decision: the cell has its output. `by` is attempt, repair or reuse; `late` means nobody will read it."""
+    """Fact or decision: the cell has its output. `by` is attempt, repair or reuse; `late` means nobody will read it.
+
+    `journal` is what a language model was asked and what it answered.
+    """
 
     cell: Cell
     output: Ref
@@ -98,6 +101,7 @@ class NodeCompleted:
     reference: str = ""
     late: bool = False
     usage: Usage | None = None
+    journal: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +143,7 @@ class AttemptFailed:
     repairable: bool = False
     raw: Ref | None = None
     usage: Usage | None = None
+    journal: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)
