@@ -9,9 +9,11 @@ from nexum.broker.doorbell import NullDoorbell
 from nexum.client.start import StartRequest, start
 from nexum.core.canonical import canonical_bytes, from_bytes
 from nexum.core.graph.workflow import Graph
+from nexum.core.run.events import Cell
 from nexum.core.run.state import State
+from nexum.core.values import INLINE_MAX
 from nexum.engine.engine import Engine
-from nexum.engine.loading import load
+from nexum.engine.loading import load, read_payload
 from nexum.engine.sweep import Sweeper
 from nexum.engine.work import Failed, Outcome, Succeeded, Work
 from nexum.store.api import EventRow, SessionRow, Started, Store, VersionRow
@@ -33,18 +35,27 @@ class Driver:
     session: str = "s1"
     handlers: dict[str, Handler] = field(default_factory=dict)
     calls: list[Work] = field(default_factory=list)
+    inline_max: int = INLINE_MAX
+    always_drain: bool = False
+    lease: int = 15_000_000
 
     def __post_init__(self) -> None:
-        self.engine = Engine(self.store, session=self.session, doorbell=NullDoorbell())
+        self.engine = Engine(
+            self.store,
+            session=self.session,
+            doorbell=NullDoorbell(),
+            inline_max=self.inline_max,
+            always_drain=self.always_drain,
+        )
         now = self.store.now()
         self.store.open_session(
-            SessionRow(self.session, "worker", "here", 1, 1, (), 1, now, now, 0, "LIVE", 15_000_000)
+            SessionRow(self.session, "worker", "here", 1, 1, (), 1, now, now, 0, "LIVE", self.lease)
         )
 
     def start(self, graph: Graph, value: object = 1, run_key: str = "") -> Started:
         """Register the graph and start a run."""
         register(self.store, graph)
-        return start(self.store, StartRequest(graph.workflow, value, run_key=run_key))
+        return start(self.store, StartRequest(graph.workflow, value, run_key=run_key), inline_max=self.inline_max)
 
     def execute(self, work: Work) -> Outcome:
         """The outcome of one attempt: the handler's value, or the `Failed` that it returned; default: the inputs' sum."""
@@ -75,6 +86,14 @@ class Driver:
         known = load(self.store, self.engine.graphs, run_id)
         assert known is not None
         return known.state
+
+    def output(self, run_id: str, node: str) -> bytes:
+        """The recorded output of a node, wherever it lies."""
+        known = load(self.store, self.engine.graphs, run_id)
+        assert known is not None
+        ref = known.state.cells[Cell(node)].output
+        assert ref is not None
+        return read_payload(self.store, known, ref)
 
     def sweep(self, **options: int) -> None:
         """One sweep."""

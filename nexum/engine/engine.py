@@ -42,10 +42,18 @@ class Engine:
     """Turns claims into work and outcomes into events.
 
     `session` names the process in the database; `inline_max` is the size in bytes beyond which a payload becomes a blob.
+    With `always_drain` every result takes the slow path, as every result may have to: the suite runs that way too.
     """
 
     def __init__(
-        self, store: Store, *, session: str, doorbell: Doorbell, inline_max: int = INLINE_MAX, actor: str = ""
+        self,
+        store: Store,
+        *,
+        session: str,
+        doorbell: Doorbell,
+        inline_max: int = INLINE_MAX,
+        actor: str = "",
+        always_drain: bool = False,
     ) -> None:
         self.store = store
         self.session = session
@@ -53,6 +61,7 @@ class Engine:
         self._doorbell = doorbell
         self._inline_max = inline_max
         self._actor = actor or session
+        self._always_drain = always_drain
         self._memory = Memory()
         self._clock = StoreClock()
         self._started: set[tuple[TaskKey, int]] = set()
@@ -105,7 +114,7 @@ class Engine:
             )
             known = self._memory.get(work.task.run_id)
             self._started.discard((work.task, work.token))
-            if known is None:
+            if known is None or self._always_drain:
                 self._record_and_drain(report, work.trace)
                 return None
             return self._settle(known, report, keep=keep)

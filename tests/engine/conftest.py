@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,19 +32,39 @@ def store(database_url: str) -> Iterator[Store]:
     opened.close()
 
 
+VARIANTS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "inbox always": {"always_drain": True},
+    "blobs always": {"inline_max": 0},
+    "lease 1 s": {"lease": 1_000_000},
+}
+
+
+@pytest.fixture(params=list(VARIANTS))
+def variant(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """How the engine under test is set: the same statements must hold for all of them."""
+    return VARIANTS[request.param]
+
+
 @pytest.fixture
-def driver(store: Store) -> Driver:
+def driver(store: Store, variant: dict[str, Any]) -> Driver:
+    return Driver(store, **variant)
+
+
+@pytest.fixture
+def direct(store: Store) -> Driver:
+    """For statements about the fast path itself."""
     return Driver(store)
 
 
 @pytest.fixture
-def another(store: Store, database_url: str) -> Iterator[Callable[[str], Driver]]:
+def another(store: Store, database_url: str, variant: dict[str, Any]) -> Iterator[Callable[[str], Driver]]:
     """A second process's engine on the same database, as far as the database can tell."""
     opened: list[Store] = []
 
     def make(session: str) -> Driver:
         opened.append(open_store(database_url))
-        return Driver(opened[-1], session=session)
+        return Driver(opened[-1], session=session, **variant)
 
     yield make
     for each in opened:
