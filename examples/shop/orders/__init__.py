@@ -1,0 +1,1 @@
+"""Orders, claims and mails of a small shop."""
