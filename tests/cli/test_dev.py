@@ -17,7 +17,7 @@ from nexum.testing.services import free_port
 from shopfloor import Shop
 from waiting import until
 
-PATIENT = '''
+PATIENT = """
 from __future__ import annotations
 
 import time
@@ -53,7 +53,7 @@ def greet(gate: Text) -> Text:
 
 
 greeter = agent.build()
-'''
+"""
 EDITED = PATIENT.replace("hello, as it was", "good day, as it is")
 SPOILT = PATIENT.replace("def greet(gate: Text)", "def greet(gaet: Text)")
 
