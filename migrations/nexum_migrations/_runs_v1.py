@@ -171,6 +171,7 @@ TABLES = [
         ],
         options={
             "db_table": "nexum_runs",
+            "permissions": (("view_payload", "Can read payloads: inputs, outputs, prompts, replies"),),
             "indexes": [
                 models.Index(fields=["workflow", "status", "created_at"], name="nexum_runs_list"),
                 models.Index(fields=["created_at"], name="nexum_runs_age"),

@@ -34,7 +34,7 @@ from nexum.core.run.standing import span
 from nexum.core.values import Ref
 from nexum.readouts.document import Document, Instant, PayloadView, View
 from nexum.readouts.history import body_of, placed
-from nexum.readouts.payload import payload_view
+from nexum.readouts.payload import Bodies
 from nexum.store import reading
 from nexum.store.reading import ToldRow
 from nexum.store.verbs import Verbs
@@ -102,7 +102,9 @@ def read_event(
         return None
     row = rows[0]
     refs = refs_of(row)
-    payloads = tuple(payload_view(store, run_id, tenant, name, ref, may_read=may_read) for name, ref in refs)
+    bodies = Bodies(store, run_id, tenant, may_read=may_read)
+    bodies.expect(ref for _, ref in refs)
+    payloads = tuple(bodies.view(name, ref) for name, ref in refs)
     return EventDetail(
         form="nexum.event/1",
         run_id=run_id,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from nexum.core.graph.nodes import Effect, Llm
 from nexum.core.graph.workflow import AnyNode
 from nexum.core.run.standing import span
+from nexum.core.values import Ref
 from nexum.readouts.document import Document, Duration, ErrorView, Instant, PayloadView, UsageView, View
 from nexum.readouts.history import Attempt, CellStory, stories_of
-from nexum.readouts.payload import payload_view
+from nexum.readouts.payload import Bodies
 from nexum.readouts.run import Facts, NodeLine, error_view, header, main_story, node_lines, pulse_of, read_facts
 from nexum.readouts.runs import RunLine
 from nexum.store.verbs import Verbs
@@ -97,16 +100,16 @@ def read_node(store: Verbs, run_id: str, node_id: str, *, may_read: bool) -> Nod
     story = main_story(facts.history, node_id)
     node = facts.graph.by_id.get(node_id) if facts.graph is not None else None
     failed = story.error if story is not None else None
+    bodies = Bodies(store, row.run_id, row.tenant, may_read=may_read)
+    bodies.expect(_refs(facts, node_id))
     return NodeDetail(
         form="nexum.node/1",
         run=header(store, facts),
         node=line,
-        inputs=_inputs(store, facts, node, story, may_read),
-        output=payload_view(store, row.run_id, row.tenant, "output", story.output, may_read=may_read)
-        if story is not None and story.output is not None
-        else None,
+        inputs=_inputs(facts, node, story, bodies),
+        output=bodies.maybe("output", story.output if story is not None else None),
         error=error_view(failed, trace=may_read) if failed is not None else line.error,
-        attempts=_attempts(store, facts, node_id, may_read),
+        attempts=_attempts(facts, node_id, bodies, may_read),
         effect=_effect(facts, node, story),
         policy=_policy(node) if node is not None else None,
         readers=tuple(other.node_id for other in lines.values() if node_id in other.after),
@@ -115,16 +118,23 @@ def read_node(store: Verbs, run_id: str, node_id: str, *, may_read: bool) -> Nod
     )
 
 
-def _attempts(store: Verbs, facts: Facts, node_id: str, may_read: bool) -> tuple[AttemptView, ...]:
+def _refs(facts: Facts, node_id: str) -> Iterator[Ref | None]:
+    """Every payload that the page of a node shows."""
+    for story in stories_of(facts.history, node_id):
+        yield from (ref for _, ref in story.inputs)
+        yield story.output
+        yield from (attempt.raw for attempt in story.attempts)
+
+
+def _attempts(facts: Facts, node_id: str, bodies: Bodies, may_read: bool) -> tuple[AttemptView, ...]:
     found = []
     for story in stories_of(facts.history, node_id):
         for attempt in story.attempts:
-            found.append(_attempt(store, facts, story, attempt, may_read))
+            found.append(_attempt(facts, story, attempt, bodies, may_read))
     return tuple(sorted(found, key=lambda view: (view.scheduled_at, view.round, view.number)))
 
 
-def _attempt(store: Verbs, facts: Facts, story: CellStory, attempt: Attempt, may_read: bool) -> AttemptView:
-    row = facts.row
+def _attempt(facts: Facts, story: CellStory, attempt: Attempt, bodies: Bodies, may_read: bool) -> AttemptView:
     task = next((t for t in facts.tasks if (t.path, t.visit, t.item, t.attempt) == (*story.cell, attempt.number)), None)
     claimed = task is not None and task.state == "CLAIMED"
     _, slash, inner = story.cell.path.partition("/repair.")
@@ -157,15 +167,13 @@ def _attempt(store: Verbs, facts: Facts, story: CellStory, attempt: Attempt, may
         )
         if attempt.usage is not None
         else None,
-        answer=payload_view(store, row.run_id, row.tenant, "answer", raw, may_read=may_read) if raw else None,
-        output=payload_view(store, row.run_id, row.tenant, "output", output, may_read=may_read) if output else None,
+        answer=bodies.maybe("answer", raw),
+        output=bodies.maybe("output", output),
         seq=attempt.seq,
     )
 
 
-def _inputs(
-    store: Verbs, facts: Facts, node: AnyNode | None, story: CellStory | None, may_read: bool
-) -> tuple[InputView, ...]:
+def _inputs(facts: Facts, node: AnyNode | None, story: CellStory | None, bodies: Bodies) -> tuple[InputView, ...]:
     given = dict(story.inputs) if story is not None else {}
     params = {param.name: param for param in node.params} if node is not None else {}
     found = []
@@ -176,9 +184,7 @@ def _inputs(
                 name=name,
                 source=param.source if param is not None else "",
                 required=param.required if param is not None else True,
-                payload=payload_view(store, facts.row.run_id, facts.row.tenant, name, ref, may_read=may_read)
-                if ref is not None
-                else None,
+                payload=bodies.maybe(name, ref),
             )
         )
     return tuple(found)

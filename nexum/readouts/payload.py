@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from nexum.core.canonical import Json, from_bytes, sha256_hex
 from nexum.core.values import BLOB, Ref
 from nexum.errors import InternalError
 from nexum.readouts.document import PayloadView
+from nexum.store.reading import inline_payloads
 from nexum.store.verbs import Verbs
 
 READ = 1 << 20  # bytes; a larger payload is a download
 
 
-def payload_view(store: Verbs, run_id: str, tenant: str, name: str, ref: Ref, *, may_read: bool) -> PayloadView:
-    """A payload with its value; only hash and size when it may not be read, is too large, or cannot be found."""
-    view = PayloadView(name=name, hash=ref.hash, size=ref.size, seq=ref.seq)
-    if not may_read:
-        return view
-    if ref.size > READ:
-        return view.model_copy(update={"too_large": True})
-    try:
-        data = payload_bytes(store, run_id, tenant, ref)
-    except InternalError as error:
-        return view.model_copy(update={"missing": str(error.message)})
-    return view.model_copy(update={"given": True, "value": read(data)})
+class Bodies:
+    """The payloads of one run, for one reader. What `expect` has fetched together costs no query of its own."""
+
+    def __init__(self, store: Verbs, run_id: str, tenant: str, *, may_read: bool) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._tenant = tenant
+        self._may_read = may_read
+        self._held: dict[int, bytes] = {}
+
+    def expect(self, refs: Iterable[Ref | None]) -> None:
+        """Fetch the inline payloads among these in one query."""
+        seqs = {ref.seq for ref in refs if ref is not None and ref.seq != BLOB and ref.size <= READ}
+        if self._may_read:
+            self._held |= inline_payloads(self._store, self._run_id, sorted(seqs - self._held.keys()))
+
+    def view(self, name: str, ref: Ref) -> PayloadView:
+        """A payload with its value; only hash and size when it may not be read, is too large, or cannot be found."""
+        view = PayloadView(name=name, hash=ref.hash, size=ref.size, seq=ref.seq)
+        if not self._may_read:
+            return view
+        if ref.size > READ:
+            return view.model_copy(update={"too_large": True})
+        try:
+            data = self._held.get(ref.seq)
+            if data is None:
+                data = payload_bytes(self._store, self._run_id, self._tenant, ref)
+            elif sha256_hex(data) != ref.hash:
+                raise damaged(self._run_id, ref)
+        except InternalError as error:
+            return view.model_copy(update={"missing": str(error.message)})
+        return view.model_copy(update={"given": True, "value": read(data)})
+
+    def maybe(self, name: str, ref: Ref | None) -> PayloadView | None:
+        """As `view`; None for None."""
+        return None if ref is None else self.view(name, ref)
 
 
 def payload_bytes(store: Verbs, run_id: str, tenant: str, ref: Ref) -> bytes:
     """The bytes of a reference. Raises `InternalError` NX-S121 when they are gone, NX-S101 when they are damaged."""
     data = store.blob(tenant, ref.hash) if ref.seq == BLOB else store.payload(run_id, ref.seq)
     if data is None or sha256_hex(data) != ref.hash:
-        raise InternalError(f"the payload {ref.hash[:12]} is missing or damaged", code="NX-S121", where=f"run {run_id}")
+        raise damaged(run_id, ref)
     return data
+
+
+def damaged(run_id: str, ref: Ref) -> InternalError:
+    """The error for bytes that are gone or do not hash to their name."""
+    return InternalError(f"the payload {ref.hash[:12]} is missing or damaged", code="NX-S121", where=f"run {run_id}")
 
 
 def read(data: bytes) -> Json:

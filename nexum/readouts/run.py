@@ -14,7 +14,7 @@ from nexum.engine.graphs import read_graph
 from nexum.errors import InternalError
 from nexum.readouts.document import Document, Duration, ErrorView, Instant, PayloadView, View
 from nexum.readouts.history import CellStory, History, stories_of, tell, total_usage
-from nexum.readouts.payload import payload_view
+from nexum.readouts.payload import Bodies
 from nexum.readouts.runs import RunLine, run_line
 from nexum.readouts.situation import Crew, has_ended, situation
 from nexum.store import reading
@@ -128,18 +128,16 @@ def run_detail(store: Verbs, facts: Facts, *, may_read: bool) -> RunDetail:
     row, history = facts.row, facts.history
     given = history.input
     spent = total_usage(history.cells.values())
+    bodies = Bodies(store, row.run_id, row.tenant, may_read=may_read)
+    bodies.expect((given, *(ref for _, ref in history.result)))
     return RunDetail(
         form="nexum.run/1",
         run=header(store, facts),
         actor=row.actor,
         trace=row.trace,
         nodes=node_lines(facts),
-        input=payload_view(store, row.run_id, row.tenant, "input", given, may_read=may_read) if given else None,
-        result=tuple(
-            payload_view(store, row.run_id, row.tenant, name, ref, may_read=may_read)
-            for name, ref in history.result
-            if ref is not None
-        ),
+        input=bodies.maybe("input", given),
+        result=tuple(bodies.view(name, ref) for name, ref in history.result if ref is not None),
         input_tokens=spent[0],
         output_tokens=spent[1],
         linked=history.linked,

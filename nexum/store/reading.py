@@ -253,6 +253,14 @@ def last_left(store: Reader, queue: str) -> int:
     return int(store.select(chosen)[0][0])
 
 
+def inline_payloads(store: Reader, run_id: str, seqs: Sequence[int]) -> dict[int, bytes]:
+    """The payloads that these events of a run carry."""
+    if not seqs:
+        return {}
+    chosen = select(events.c.seq, events.c.payload).where(events.c.run_id == clean(run_id), events.c.seq.in_(seqs))
+    return {int(seq): bytes(payload) for seq, payload in store.select(chosen)}
+
+
 def _told(row: Sequence[Any]) -> ToldRow:
     read = ToldRow(*row)
     return read._replace(body=bytes(read.body), prev_hash=bytes(read.prev_hash), hash=bytes(read.hash))

@@ -21,27 +21,19 @@ ROOMS = ("nexum", "nexum_dashboard", "nexum_migrations", "nexum_orchestrator", "
 
 
 @contextmanager
-def serving(database: str, folder: Path, *, login: bool = False) -> Iterator[str]:
+def serving(database: str, folder: Path, *, login: bool = False, more: str = "") -> Iterator[str]:
     """The address of the dashboard (`http://127.0.0.1:.../nexum`) on this database, until the context is left.
 
-    With `login` nobody is let in without user or token. Raises `UnavailableError` NX-F503 when it does not answer.
+    With `login` nobody is let in without user or token. `more` are lines of Django settings; modules that they name may lie
+    in `folder`. Raises `UnavailableError` NX-F503 when it does not answer.
     """
-    settings = folder / "site_settings.py"
-    text = f"from nexum_dashboard.settings import *  # noqa: F403\n\nNEXUM_NO_LOGIN = {not login}\nDEBUG = False\n"
-    settings.write_text(text, "utf-8")
+    env = environment(database, folder, login=login, more=more)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    places = [str(folder), *dict.fromkeys(_place(room) for room in ROOMS)]
-    env = {
-        **os.environ,
-        "NEXUM_DATABASE": database,
-        "DJANGO_SETTINGS_MODULE": settings.stem,
-        "PYTHONPATH": os.pathsep.join(places),
-    }
     serve = [sys.executable, "-m", "django", "runserver", "--noreload", "--insecure", f"127.0.0.1:{port}"]
     with (folder / "site.log").open("wb") as log:
-        server = subprocess.Popen(serve, env=env, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(serve, env=env, cwd=folder, stdout=log, stderr=subprocess.STDOUT)  # noqa: S603 (our own)
     try:
         url = f"http://127.0.0.1:{port}/nexum"
         _wait(server, f"{url}/api/v1/openapi.json", folder / "site.log")
@@ -49,6 +41,25 @@ def serving(database: str, folder: Path, *, login: bool = False) -> Iterator[str
     finally:
         server.terminate()
         server.wait(10)
+
+
+def environment(database: str, folder: Path, *, login: bool, more: str) -> dict[str, str]:
+    """The environment of a process of the site; its settings module is written into `folder`."""
+    lines = (
+        "from nexum_dashboard.settings import *  # noqa: F403",
+        f"NEXUM_NO_LOGIN = {not login}",
+        "DEBUG = False",
+        more,
+    )
+    (folder / "site_settings.py").write_text("\n".join(lines) + "\n", "utf-8")
+    places = [str(folder), *dict.fromkeys(_place(room) for room in ROOMS)]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXUM_", "DJANGO_"))}
+    return {
+        **kept,
+        "NEXUM_DATABASE": database,
+        "DJANGO_SETTINGS_MODULE": "site_settings",
+        "PYTHONPATH": os.pathsep.join(places),
+    }
 
 
 def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:

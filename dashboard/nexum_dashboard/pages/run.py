@@ -19,6 +19,7 @@ TABS = {"graph": "Graph", "events": "Events", "io": "Input and result"}
 BOTH_WAYS = 60  # nodes up to which the picture is drawn in both directions
 DRAWN = 300  # nodes up to which there is a picture at all
 REFRESH = 30_000_000  # us after which a run that waits is rendered again, so that "for 40 s" stays true
+ALIKE = (32, 18, 8)  # how much of an id is compared when it names no run
 STOP = 286  # the status that ends polling
 
 
@@ -57,7 +58,10 @@ def by_prefix(request: HttpRequest, viewer: Viewer, prefix: str) -> HttpResponse
 def missing(run_id: str) -> MissingError:
     """The error for an id that is no run's, with those that resemble it."""
     shown = run_id[:80]
-    near = reading.runs_like(store(), run_id[:8]) if run_id else []
+    near: list[reading.RunRow] = []
+    for length in ALIKE:
+        if not near and len(run_id) >= length:
+            near = reading.runs_like(store(), run_id[:length])
     return MissingError(f"there is no run {shown!r}", tuple(near))
 
 
