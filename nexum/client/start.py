@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from nexum.broker.doorbell import Doorbell
 from nexum.core.canonical import NotCanonicalError, canonical_bytes, sha256_hex
@@ -13,12 +14,16 @@ from nexum.core.ids import run_id_from
 from nexum.core.schema.validate import problems
 from nexum.core.values import HERE, INLINE_MAX, Ref
 from nexum.crash import crash
+from nexum.engine.clock import StoreClock
 from nexum.engine.graphs import read_graph
 from nexum.engine.starting import start_row
 from nexum.errors import ConflictError, InputError, NexumError, Problem
 from nexum.store.api import Started, Store, VersionRow
 
 MAX_PAYLOAD = 64 << 20
+CLOCK_SECONDS = 5.0  # for which a look at the store's clock is good
+
+_clocks: WeakKeyDictionary[Store, StoreClock] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def start(
     ref = Ref(digest, len(data), HERE)
     if len(data) > inline_max:
         ref = Ref(store.put_blob(request.tenant, data), len(data))
-    now = store.now()
+    now = _now(store)
     row = start_row(
         graph,
         run_id=run_id_from(now, os.urandom(10)),
@@ -76,6 +81,15 @@ def start(
         for task in row.advance.new_tasks:
             doorbell.ring(task.queue, task.key)
     return started
+
+
+def _now(store: Store) -> int:
+    """The store's time; asked for once in a while, and counted on by the monotonic clock in between."""
+    clock = _clocks.get(store)
+    if clock is None or clock.age > CLOCK_SECONDS:
+        clock = _clocks[store] = StoreClock()
+        clock.set(store.now())
+    return clock.now()
 
 
 def default_graph(store: Store, workflow: str) -> Graph:

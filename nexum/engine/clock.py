@@ -17,6 +17,11 @@ class StoreClock:
         self._at = now
         self._mark = time.monotonic_ns()
 
+    @property
+    def age(self) -> float:
+        """Seconds since the last `set`."""
+        return (time.monotonic_ns() - self._mark) / 1e9
+
     def now(self) -> int:
         """The store's time in microseconds; 0 before the first `set`."""
         return self._at + (time.monotonic_ns() - self._mark) // 1_000 if self._at else 0

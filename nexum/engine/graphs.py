@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from pydantic import ValidationError
 
 from nexum.core.graph.workflow import Graph, parse_graph
@@ -30,8 +32,9 @@ class Graphs:
         return found
 
 
+@lru_cache(maxsize=256)
 def read_graph(data: bytes, version: str) -> Graph:
-    """Parse stored graph bytes and check that they hash to their name."""
+    """Parse stored graph bytes and check that they hash to their name; the same bytes give the same graph object."""
     try:
         graph = parse_graph(data)
     except ValidationError as error:

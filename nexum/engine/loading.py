@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nexum.core.canonical import sha256_hex
+from nexum.core.run.codec import GENESIS
+from nexum.core.run.events import RunStarted
 from nexum.core.run.fold import fold
 from nexum.core.run.snapshot import freeze, thaw
 from nexum.core.run.state import State
@@ -19,7 +21,22 @@ SNAPSHOT_EVERY = 100
 
 
 def load(store: Store, graphs: Graphs, run_id: str) -> Known | None:
-    """Fold a run from its newest usable snapshot; None when it does not exist."""
+    """Fold a run from its first event, or from its newest usable snapshot when it is long; None when it does not exist.
+
+    A young run takes one query: its first event says all that the row of the run would.
+    """
+    rows = store.events_after(run_id, 0, SNAPSHOT_EVERY + 1)
+    if not rows:
+        return None
+    if len(rows) <= SNAPSHOT_EVERY:
+        first = rows[0]
+        started = unseal(first).body
+        if not isinstance(started, RunStarted):
+            raise InternalError("the first event is not RunStarted", code="NX-S120", where=f"run {run_id}")
+        plan = graphs.plan(started.workflow, started.version)
+        known = Known(plan, State(run_id, tenant=first.tenant), GENESIS, first.trace)
+        extend(known, rows)
+        return known
     head = store.head(run_id)
     if head is None:
         return None
@@ -39,17 +56,19 @@ def extend(known: Known, rows: Sequence[EventRow]) -> None:
             )
         state = fold(state, unseal(row))
         digest = row.hash
+        if row.payload:
+            known.remember(sha256_hex(row.payload), row.payload)
     known.state, known.hash = state, digest
 
 
 def _from_snapshot(store: Store, head: Head) -> tuple[State, bytes, int]:
-    snapshot = store.snapshot(head.run_id) if head.seq > SNAPSHOT_EVERY else None
+    snapshot = store.snapshot(head.run_id)
     if snapshot is not None and snapshot.engine == ENGINE and snapshot.seq <= head.seq:
         try:
             return thaw(snapshot.state), snapshot.hash, snapshot.seq
         except (KeyError, TypeError, ValueError):  # written by an engine that thought otherwise: fold everything
             pass
-    return State(head.run_id, tenant=head.tenant), bytes(32), 0
+    return State(head.run_id, tenant=head.tenant), GENESIS, 0
 
 
 def keep_snapshot(store: Store, known: Known) -> None:
