@@ -193,10 +193,8 @@ def _told(source: NodeLine, target: NodeLine) -> tuple[str, str]:
     if source.node_id in target.taken:
         return "taken", f"{source.node_id} to {target.node_id}"
     if target.state == "skipped" or source.state in ("skipped", "failed", "cancelled"):
-        return (
-            "dead",
-            f"{source.node_id} to {target.node_id}, not taken: {target.why or source.why or source.label.lower()}",
-        )
+        here = target if target.state == "skipped" else source
+        return "dead", f"{source.node_id} to {target.node_id}, not taken: {here.why or here.label.lower()}"
     return "open", f"{source.node_id} to {target.node_id}"
 
 
