@@ -37,6 +37,7 @@ def detach(port: int, words: Sequence[str]) -> int:
             start_new_session=True,
         )
     found = _awaited(child)
+    child.returncode = 0  # it goes on without us, and nobody here will wait for it
     print_json(
         envelope(
             "nexum.dev/1",

@@ -38,22 +38,14 @@ class Newsreel:
             return
         for row in reversed(found):
             if self._told.get(row.run_id) != row.status:
-                self._paper.line(_line(row))
+                self._paper.line(self._line(row))
         self._told = {row.run_id: row.status for row in found}
 
     def _newest(self) -> list[RunRow]:
         return reading.list_runs(self._store, RunQuery(), limit=PAGE)
 
-
-def _line(row: RunRow) -> str:
-    at = time.strftime("%H:%M:%S", time.localtime((row.ended_at or row.created_at) / 1_000_000))
-    took = f"in {duration(row.ended_at - row.created_at)}" if has_ended(row.status) else ""
-    parts = (
-        at,
-        f"run {row.run_id[-8:]}",
-        f"{row.workflow}@{short(row.version)}",
-        row.status.lower(),
-        took,
-        row.run_key,
-    )
-    return "  ".join(filter(None, parts))
+    def _line(self, row: RunRow) -> str:
+        at = self._paper.at(row.ended_at or row.created_at)
+        took = f"in {duration(row.ended_at - row.created_at)}" if has_ended(row.status) else ""
+        name = f"{row.workflow}@{short(row.version)}"
+        return "  ".join(filter(None, (at, f"run {row.run_id[-8:]}", name, row.status.lower(), took, row.run_key)))
