@@ -32,7 +32,7 @@ def measure_steps(session: Session) -> list[Figure]:
     length = session.pick(10_000, 1_000)
     figure = Figure("G1", f"step at event {2 * length:,} against event 100", "times", targets=(Target(1.3),))
     graph = _long_chain(length)
-    rounds = session.pick(5, 2)
+    rounds = session.pick(3, 2)
     with Mechanism(session.places.postgres()) as engine:
         row = VersionRow(graph.workflow, graph.version, "default", graph.data, "", "", "bench", 0)
         engine.store.register(row, make_default=True)

@@ -62,6 +62,7 @@ def _lines(figure: Figure) -> list[str]:
     for peer, ratio in sorted(figure.against.items()):
         line = f"       {_number(ratio)} x {peer} ({_number(others[peer])} {figure.unit})"
         lines.append(line + (_verdict(figure, *wanted[peer]) if peer in wanted else ""))
+    lines += [f"       ({note}: {value})" for note, value in figure.notes.items()]
     return lines
 
 
