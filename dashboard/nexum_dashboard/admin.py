@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model
@@ -72,11 +72,11 @@ class RunAdmin(_LookedAt):
     ordering = ("-created_at",)
     show_full_result_count = False
     list_per_page = 50
-    fields: Any = (
+    fields: ClassVar[Any] = (
         *("run_id", opened, "tenant", "workflow", "version", "run_key", "subject", "status", "error_code", "last_seq"),
         *("priority", "trace", "actor", _moment("created_at"), _moment("updated_at"), _moment("ended_at")),
     )
-    readonly_fields: Any = (opened, _moment("created_at"), _moment("updated_at"), _moment("ended_at"))
+    readonly_fields: ClassVar[Any] = (opened, _moment("created_at"), _moment("updated_at"), _moment("ended_at"))
 
 
 @admin.register(Session)

@@ -256,7 +256,8 @@ def _ended(stage: Stage, refund: Graph, wide: Graph) -> None:
     declined: Sequence[Outcome] = [
         gives({"decision": "decline", "order_id": "2071", "amount": 0, "why": "the return window is over"})
     ]
-    stage.play(refund.queue, {**REFUND, "route": declined})
+    told: Sequence[Outcome] = [gives({"status": "declined", "why": "the return window is over", "mail": "msg_01J8"})]
+    stage.play(refund.queue, {**REFUND, "route": declined, "outcome": told})
     repaired: Sequence[Outcome] = [
         unfit(
             '{"refund": "yes", "score": "high", "reason": "' + JAPANESE + '"}',

@@ -132,5 +132,6 @@
     if (act) { event.preventDefault(); act(); }
   });
 
+  $(".views [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
   if (fresh()) { if (fresh().hasAttribute("data-ended")) still("Ended"); else { status(); plan(); } }
 })();
