@@ -9,13 +9,13 @@ import signal
 import socket
 import threading
 import time
-from uuid import uuid4
 
 from nexum.broker.connect import broker_url, open_doorbell
 from nexum.broker.doorbell import Doorbell
 from nexum.engine.sweep import Sweeper, SweepReport
 from nexum.errors import UnavailableError
 from nexum.patience import patiently
+from nexum.presence import session_name
 from nexum.settings import Settings
 from nexum.store.api import SessionRow, Store
 from nexum.store.connect import open_store
@@ -36,7 +36,7 @@ class Scheduler:
         self._lease = lease
         self._pause = pause
         self._host = socket.gethostname()
-        self.session = f"{self._host}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.session = session_name(self._host)
         self._sweeper = Sweeper(store, doorbell, poison_after=poison_after, actor=f"scheduler {self.session}")
         self._vigil = Vigil(store, me=f"scheduler {self.session}")
         self._beat_at = -lease
@@ -110,7 +110,7 @@ class Scheduler:
         if time.monotonic() - self._beat_at < self._lease / 3:
             return
         if not self._store.beat((self.session,)):
-            self.session = f"{self._host}:{os.getpid()}:{uuid4().hex[:8]}"  # we were taken for dead: a new life
+            self.session = session_name(self._host)  # we were taken for dead: a new life
             self.open()
         self._beat_at = time.monotonic()
 

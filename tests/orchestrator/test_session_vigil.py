@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import dataclass, field
 
 import pytest
 
+from nexum.presence import is_gone, session_name
 from nexum.store.api import SessionRow
 from nexum_orchestrator.health import STUCK, Health
 from nexum_orchestrator.sessions import MOST, Vigil
@@ -46,7 +49,13 @@ class Scene:
     def __init__(self) -> None:
         self.store = FakeStore()
         self.seconds = 50.0
-        self.vigil = Vigil(self.store, me="scheduler here", clock=lambda: self.seconds)  # type: ignore[arg-type]
+        self.gone: set[int] = set()
+        self.vigil = Vigil(
+            self.store,  # type: ignore[arg-type]
+            me="scheduler here",
+            clock=lambda: self.seconds,
+            gone=lambda session, pid: pid in self.gone,
+        )
 
     def pass_time(self, seconds: float, *, beating: str = "") -> list[str]:
         """Let both clocks run, looking every second; gives what was declared dead."""
@@ -130,3 +139,31 @@ def test_a_scheduler_that_makes_no_progress_is_ended() -> None:
     until(lambda: codes == [STUCK], 5)
     health.alive()
     assert health.is_well()
+
+
+def test_a_neighbour_whose_whole_worker_is_gone_is_buried_without_waiting_for_its_lease(scene: Scene) -> None:
+    scene.gone = {7, 6}
+
+    assert scene.pass_time(1) == ["s1"]
+    assert "process 7 is gone" in scene.store.ended["s1"]
+
+
+def test_a_child_whose_parent_lives_is_left_to_its_parent(scene: Scene) -> None:
+    scene.gone = {7}
+
+    assert scene.pass_time(1) == []
+
+
+def test_a_process_knows_which_of_its_neighbours_are_gone() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        name = session_name("here")
+        assert not is_gone(name, process.pid)
+        process.kill()
+        process.wait()
+
+        assert is_gone(name, process.pid)
+
+
+@pytest.mark.parametrize("session", ["here:1:00000000-12345678", "here:1:12345678", "s1", ""])
+def test_a_process_of_another_table_is_never_proven_gone(session: str) -> None:
+    assert not is_gone(session, 2**22 - 1)

@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from uuid import uuid4
 
 from nexum.broker.local import Ear
 from nexum.core.graph.nodes import Effect
@@ -27,6 +26,7 @@ from nexum.engine.work import Outcome, Work
 from nexum.errors import NexumError, UnavailableError
 from nexum.logs import about
 from nexum.patience import patiently
+from nexum.presence import session_name
 from nexum.store.api import Claimed, SessionRow, TaskKey
 from nexum_workers.board import Phase
 from nexum_workers.forking import keep_alive
@@ -60,7 +60,7 @@ class Child:
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
-        self.session = f"{serving.host}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.session = session_name(serving.host)
         self.slots = Slots(serving.slots)
         self._body = threading.Lock()
         self._claiming = threading.Lock()
