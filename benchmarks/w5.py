@@ -114,7 +114,7 @@ def _recovery(killed: int, before: list[Mark], later: list[Mark], lost: int) -> 
 
 @contextmanager
 def _scheduler(url: str, broker: str) -> Iterator[None]:
-    """A scheduler beside the worker; it lives through the kill, as it would on another machine."""
+    """A scheduler beside the worker; it lives through the kill."""
     process = subprocess.Popen([sys.executable, "-m", "benchmarks.scheduler", url, broker], cwd=ROOT)
     try:
         yield
