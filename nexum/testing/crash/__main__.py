@@ -19,10 +19,10 @@ import httpx
 
 from nexum.store.api import Store
 from nexum.store.connect import open_store
-from nexum.store.judging import statuses
+from nexum.store.judging import effects_of_all, statuses
 from nexum.testing.crash.judge import ENDED, Verdict, judge
 from nexum.testing.crash.monkey import Monkey
-from nexum.testing.crash.world import World, world
+from nexum.testing.crash.world import POISON_AFTER, World, world
 
 REPORT = Path("build/crash.json")
 LEASE_SECONDS = 3.0
@@ -40,6 +40,8 @@ def main() -> int:
         monkey = Monkey(here, store, arguments.seed, arguments.kills, arguments.pause)
         wanted = _attack(here, store, monkey, arguments.runs)
         verdict = judge(store, here.ledger, wanted)
+        if not verdict.is_clean:
+            _keep_evidence(store, folder, wanted)
         store.close()
     report = _report(verdict, monkey, arguments, time.monotonic() - began)
     _write(report)
@@ -89,6 +91,21 @@ def _start(here: World, order: str, runs: int, length: float) -> tuple[str, str]
         time.sleep(0.2)
 
 
+def _keep_evidence(store: Store, folder: Path, wanted: dict[str, str]) -> None:
+    """The events of every run that did not complete, and every effect that is not applied."""
+    found = statuses(store, list(wanted))
+    odd = {
+        run_id: [
+            f"{row.seq} {row.type} {row.path} {row.attempt} {row.body.decode('utf-8', 'replace')[:500]}"
+            for row in store.events_after(run_id, 0)
+        ]
+        for run_id, status in found.items()
+        if status != "COMPLETED"
+    }
+    effects = [effect._asdict() for effect in effects_of_all(store) if effect.state != "APPLIED"]
+    (folder / "evidence.json").write_text(json.dumps({"runs": odd, "effects": effects}, indent=1))
+
+
 def _report(verdict: Verdict, monkey: Monkey, arguments: argparse.Namespace, seconds: float) -> dict[str, Any]:
     times = sorted(monkey.recoveries)
     return {
@@ -99,6 +116,7 @@ def _report(verdict: Verdict, monkey: Monkey, arguments: argparse.Namespace, sec
         "recovery_p99_s": round(times[min(len(times) - 1, int(len(times) * 0.99))], 2) if times else None,
         "struck_runs": len(times),
         "lease_s": LEASE_SECONDS,
+        "poison_after": POISON_AFTER,
         "seconds": round(seconds, 1),
         "seed": arguments.seed,
     }

@@ -16,6 +16,7 @@ from pathlib import Path
 from nexum.testing.fakes.process import Fake, start
 from nexum.testing.services import create_database, free_port, postgres_server, redis_binary
 
+POISON_AFTER = 20  # the monkey kills the oldest tasks' processes again and again, which no machine does
 TICK = 0.02  # seconds between two looks at a process
 
 
@@ -114,6 +115,7 @@ def world(folder: Path, *, lease: float, prepare: str) -> Iterator[World]:
             "NEXUM_WORKFLOWS": prepare,
             "NEXUM_LEASE_SECONDS": str(lease),
             "NEXUM_SWEEP_SECONDS": "0.5",
+            "NEXUM_POISON_AFTER": str(POISON_AFTER),
             "NEXUM_PROCESSES": "4",
             "NEXUM_CRASH_PROVIDER": provider.url,
         }
