@@ -19,6 +19,7 @@ from typing import Any
 from databases import fresh_sqlite
 
 ROOT = Path(__file__).parent.parent
+UNWANTED = ("NEXUM_", "DJANGO_", "COLUMNS", "NO_COLOR", "FORCE_COLOR")  # xdist says how many columns its workers have
 ROOMS = (ROOT, *(ROOT / room for room in ("workers", "orchestrator", "dashboard", "migrations")))
 
 AGENTS = """
@@ -150,8 +151,8 @@ class Shop:
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of a child: ours without settings of Nexum and Django, with the rooms on the import path."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXUM_", "DJANGO_"))}
+    """The environment of a child: ours without what changes answers, with the rooms on the import path."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(UNWANTED)}
     kept |= {"PYTHONPATH": os.pathsep.join(map(str, ROOMS)), "TZ": "UTC", "PYTHONWARNINGS": "default"}
     return {**kept, **(more or {})}
 

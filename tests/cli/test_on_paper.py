@@ -53,9 +53,12 @@ SEQ  AT                        EVENT          NODE   WHAT
 """
 
 
-def test_a_run_is_shown_with_the_way_on(busy: Shop) -> None:
-    shown = busy.nexum("show", "@last:Greeter", "--utc")
-    why = busy.nexum("why", "@last:Greeter", "--utc")
+def test_a_run_is_shown_with_the_way_on(deployed: Shop) -> None:
+    key = "order-1042-of-a-customer-with-a-long-name"
+    assert deployed.nexum("start", "Greeter", "-p", "name=Mika", "-k", key).code == 0
+
+    shown = deployed.nexum("show", "@last:Greeter", "--utc")
+    why = deployed.nexum("why", "@last:Greeter", "--utc")
 
     assert masked(shown.out) == SHOW
     assert masked(why.out) == "".join(line + "\n" for line in SHOW.splitlines()[2:7])

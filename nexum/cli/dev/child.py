@@ -1,4 +1,4 @@
-"""What runs inside a child: `python -m nexum.cli.dev.child PARENT web PORT`, or `... PARENT worker --processes 1`."""
+"""What runs inside a child: `python -m nexum.cli.dev.child PARENT web PORT`, `... bench`, `... scheduler`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def main(argv: Sequence[str]) -> int:
         return conclude(
             lambda: _web(int(words[0])), lambda error, code: complain(error, code, as_json=False, color="auto")
         )
+    if role == "bench":
+        return conclude(lambda: _bench(words), lambda error, code: complain(error, code, as_json=True, color="never"))
     return run([role, *words], prog="nexum")
 
 
@@ -29,6 +31,12 @@ def _web(port: int) -> int:
     from nexum.cli.dev.web import serve
 
     return serve(port)
+
+
+def _bench(known: Sequence[str]) -> int:
+    from nexum.cli.dev.bench import serve
+
+    return serve(known)
 
 
 def tie_to(parent: int) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from nexum.cli.dev.building import Built, build_and_register
+from nexum.cli.dev.bench import BEGINNING, TIMEOUT, Built, read
 from nexum.cli.dev.offspring import Offspring, stop
 from nexum.cli.dev.web import LOOPBACK
 from nexum.cli.fleet import in_flight
@@ -58,15 +58,22 @@ class Workshop:
     def rebuild(self) -> None:
         """Build what the files say now; on success new runs get it, and older workers leave when they may."""
         self._due = 0.0
-        built = build_and_register(self._env)
+        newest = self.benches[-1] if self.benches and self.benches[-1].worker.ended is None else None
+        known = tuple(newest.built.versions.values()) if newest else ()
+        worker = Offspring("worker", ("bench", *known), self._env, heard=True)
+        built = read(worker.hear(BEGINNING, TIMEOUT))
+        if not built.findings and (newest is None or built != newest.built):
+            self._announce(built)
+            self.benches.append(Bench(worker, built))
+            return
+        stop([worker])
         if built.findings:
-            kept = ", ".join(self._served(self.benches[-1])) if self.benches else "nothing"
-            self._say(f"{built.findings}\nthe build failed; {kept} stays as it is")
-            return
-        if self.benches and self.benches[-1].built == built and self.benches[-1].worker.ended is None:
-            return
-        self._announce(built)
-        self.benches.append(Bench(self._start("worker", "worker", "-q", "--processes", "1"), built))
+            kept = (
+                f"{', '.join(self._served(newest))} stays as it is"
+                if newest
+                else "nothing is served until it is mended"
+            )
+            self._say(f"{built.findings}\nthe build failed; {kept}")
 
     def tend(self) -> None:
         """Start again what died, let go what is done."""
@@ -99,12 +106,14 @@ class Workshop:
         if child.ended is None or time.monotonic() - child.started_at < SHORT_LIFE:
             return child
         self._say(f"the {child.name} ended ({_how(child)}) and is started again")
+        child.bury()
         return Offspring(child.name, child.words, self._env)
 
     def _ended(self, bench: Bench) -> None:
         """A worker is gone: because it was done, because the code moved on, or because something killed it."""
         newest = bench is self.benches[-1]
         self.benches.remove(bench)
+        bench.worker.bury()
         names = ", ".join(self._served(bench))
         if bench.leaving:
             self._say(f"{names}: no run is left, worker {bench.worker.pid} ended")
