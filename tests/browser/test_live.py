@@ -88,29 +88,31 @@ def test_a_page_says_since_when_it_is_not_live_and_recovers(site: Any, page: Pag
     expect(page.locator("#nx-live")).to_have_text("Live", timeout=40_000)
 
 
+def arrived(page: Page, url: str) -> None:
+    """The page is there, and its script listens."""
+    expect(page).to_have_url(url)
+    page.wait_for_function("() => document.readyState === 'complete'")
+
+
 def test_the_keyboard_walks_rows_opens_them_and_comes_back(site: Any, page: Page) -> None:
+    run = f"{site.url}/runs/{site.ids['failed']}/"
     page.goto(f"{site.url}/runs/?q=status:failed")
-    page.keyboard.press("j")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{site.url}/runs/{site.ids['failed']}/")
-    page.keyboard.press("n")
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{site.url}/runs/{site.ids['failed']}/nodes/refund/")
-    page.keyboard.press("u")
-    expect(page).to_have_url(f"{site.url}/runs/{site.ids['failed']}/")
-    page.keyboard.press("2")
-    expect(page).to_have_url(f"{site.url}/runs/{site.ids['failed']}/?tab=events")
+    for keys, url in (("j Enter", run), ("n Enter", f"{run}nodes/refund/"), ("u", run), ("2", f"{run}?tab=events")):
+        for key in keys.split():
+            page.keyboard.press(key)
+        arrived(page, url)
     page.keyboard.press("?")
     expect(page.locator("#nx-keys")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.locator("#nx-keys")).to_be_hidden()
     page.keyboard.press("g")
     page.keyboard.press("r")
-    expect(page).to_have_url(f"{site.url}/runs/")
+    arrived(page, f"{site.url}/runs/")
     page.keyboard.press("/")
     expect(page.locator("#nx-search")).to_be_focused()
     page.keyboard.type("status:failed")
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{site.url}/runs/?q=status%3Afailed")
+    arrived(page, f"{site.url}/runs/?q=status%3Afailed")
 
 
 def test_an_ended_run_asks_for_nothing_more(site: Any, page: Page) -> None:
