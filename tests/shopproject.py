@@ -17,10 +17,11 @@ SHOP = ROOT / "examples" / "shop"
 
 
 class ShopProject:
-    """The example on a database of its own, with a broker or without one."""
+    """The example, or a copy of it in `code`, on a database of its own, with a broker or without one."""
 
-    def __init__(self, folder: Path, database: str, *, broker: str = "", payments: str = "") -> None:
+    def __init__(self, folder: Path, database: str, *, broker: str = "", payments: str = "", code: Path = SHOP) -> None:
         self.folder = folder
+        self.code = code
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("NEXUM_", "DJANGO_"))}
         self.env = {
             **kept,
@@ -49,7 +50,7 @@ class ShopProject:
         said = self.folder / f"{words[-1]}.txt"
         with said.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "manage.py", *words], cwd=SHOP, env=self.env, stdout=out, stderr=out
+                [sys.executable, "manage.py", *words], cwd=self.code, env=self.env, stdout=out, stderr=out
             )
         try:
             yield said
@@ -65,4 +66,4 @@ class ShopProject:
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
         env = {**self.env, "DJANGO_SETTINGS_MODULE": "shopsite.settings"}
         command = [sys.executable, *words]
-        return subprocess.run(command, cwd=SHOP, env=env, capture_output=True, text=True, check=False, timeout=100)
+        return subprocess.run(command, cwd=self.code, env=env, capture_output=True, text=True, check=False, timeout=100)

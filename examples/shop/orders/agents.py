@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 
-import httpx
 from pydantic import BaseModel, Field
 
 from nexum import Context, Dedupes, Prompt, Retry, Workflow, has
-from orders import models
+from orders import models, payments
 from orders.tasks import count_stock
 
-PATIENT = Retry(max_attempts=8, first_wait=timedelta(milliseconds=200), ceiling=timedelta(seconds=10))
+PATIENT = Retry(max_attempts=50, first_wait=timedelta(milliseconds=200), ceiling=timedelta(seconds=10))
 HARMLESS = Dedupes(ttl=timedelta(days=365))  # the same letter is one row, and counting twice changes nothing
 
 
@@ -85,10 +83,7 @@ def verdict(claim: Claim, purchase: Purchase) -> Prompt[Verdict]:
 )
 def refund(purchase: Purchase, ctx: Context) -> Receipt:
     """Pay once for an order, over all its claims."""
-    body = {"order_id": purchase.order, "amount": purchase.amount, "currency": "EUR"}
-    url = os.environ["PAYMENTS_URL"] + "/refunds"
-    answer = httpx.post(url, json=body, headers={"Idempotency-Key": ctx.idempotency_key}, timeout=10)
-    return Receipt(id=answer.raise_for_status().json()["id"])
+    return Receipt(id=payments.refund(purchase.order, purchase.amount, key=ctx.idempotency_key))
 
 
 @refunds.effect(tool="shop.outbox", provider=HARMLESS, retry=PATIENT)
