@@ -77,11 +77,17 @@ def _plain(value: Json, depth: int) -> bool:
     if kind is dict:
         if depth > MAX_DEPTH:
             return False
-        return all(type(k) is str and _plain(v, depth + 1) for k, v in value.items())
+        for key, inner in value.items():  # noqa: SIM110 (a generator would cost as much as the rest)
+            if type(key) is not str or not _plain(inner, depth + 1):
+                return False
+        return True
     if kind is list:
         if depth > MAX_DEPTH:
             return False
-        return all(_plain(v, depth + 1) for v in value)
+        for inner in value:  # noqa: SIM110 (see above)
+            if not _plain(inner, depth + 1):
+                return False
+        return True
     return False
 
 

@@ -181,9 +181,9 @@ class Engine:
                 claim=keep,
                 now=grown.state.now,
             )
-            record = _as_accepted(
-                record_of(report, session=self.session, trace=known.trace, at=now), grown.events[0].body
-            )
+            fact = grown.events[0].body
+            body = rows[0].body if fact is report.message else b""
+            record = _as_accepted(record_of(report, session=self.session, trace=known.trace, at=now, body=body), fact)
         except UnavailableError:
             raise
         except Exception:

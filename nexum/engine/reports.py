@@ -113,14 +113,14 @@ def dedupe_of(task: TaskKey) -> str:
     return f"attempt|{task.path}|{task.visit}|{task.item}|{task.attempt}"
 
 
-def record_of(report: Report, *, session: str, trace: str, at: int) -> Record:
-    """The record that makes a report durable."""
+def record_of(report: Report, *, session: str, trace: str, at: int, body: bytes = b"") -> Record:
+    """The record that makes a report durable. `body` are the message's bytes, when they are known already."""
     message = report.message
     mail = Mail(
         run_id=report.task.run_id,
         dedupe=dedupe_of(report.task),
         type=type(message).__name__,
-        body=encode_mail(message),
+        body=body or encode_mail(message),
         payload=report.payload,
         actor=session,
         trace=trace,

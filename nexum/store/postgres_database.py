@@ -70,7 +70,7 @@ class PostgresDatabase:
         connection = self._take()
         transaction = self._on(connection)
         try:
-            transaction.execute(BEGIN)
+            transaction.ahead(BEGIN)
             yield transaction
             transaction.execute("COMMIT")
             if transaction.cursor.statusmessage != "COMMIT":

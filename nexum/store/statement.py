@@ -62,21 +62,47 @@ class Insert:
 class Transaction:
     """Statements on one connection, in one transaction or each on its own; who made it says which.
 
-    The driver's errors leave as Nexum's.
+    The driver's errors leave as Nexum's. On PostgreSQL, `ahead` and `gathered` put several statements into one message,
+    because a round trip costs more than a statement.
     """
 
-    __slots__ = ("_errors", "cursor", "dialect", "fixed")
+    __slots__ = ("_ahead", "_errors", "_gathered", "cursor", "dialect", "fixed")
 
     def __init__(self, cursor: Any, dialect: str, fixed: int, errors: type[Exception]) -> None:
         self.cursor = cursor
         self.dialect = dialect
         self.fixed = fixed
         self._errors = errors
+        self._ahead = b""
+        self._gathered: list[bytes] | None = None
 
-    def execute(self, sql: str, values: Any = None) -> Any:
+    def ahead(self, sql: str) -> None:
+        """Send a statement in the same message as the next one."""
+        self._ahead = sql.encode() + b";"
+
+    @contextmanager
+    def gathered(self) -> Iterator[None]:
+        """Send the inserts of the block in one message when it ends; their counts of new rows are not known inside."""
+        if self.dialect == "sqlite":
+            yield
+            return
+        self._gathered = []
+        try:
+            yield
+            texts = b";".join(self._gathered)
+        finally:
+            self._gathered = None
+        if texts:
+            self.execute(texts)
+
+    def execute(self, sql: str | bytes, values: Any = None) -> Any:
         """Execute a text that is spelt for this driver already; gives the cursor."""
         try:
-            if values is None:
+            if self._ahead:
+                text = self._spelled(sql, values)
+                before, self._ahead = self._ahead, b""
+                self.cursor.execute(before + text)
+            elif values is None:
                 self.cursor.execute(sql)
             else:
                 self.cursor.execute(sql, values)
@@ -85,6 +111,12 @@ class Transaction:
         except ValueError as error:  # NUL or half a surrogate pair in a text
             raise unstorable(error) from error
         return self.cursor
+
+    def _spelled(self, sql: str | bytes, values: Any) -> bytes:
+        """The statement with its values in it, as the driver would send it."""
+        if values is not None:
+            return bytes(self.cursor.mogrify(sql, values))
+        return sql if isinstance(sql, bytes) else sql.encode()
 
     def run(self, statement: Statement, **values: Any) -> int:
         """Execute; gives the number of rows that changed."""
@@ -102,6 +134,12 @@ class Transaction:
 
     def insert(self, into: Insert, rows: Sequence[Sequence[Any]]) -> int:
         """Insert rows; gives how many are new."""
+        if self._gathered is not None:
+            try:
+                self._gathered += [self._spelled(*text) for text in into.texts(self.dialect, rows)]
+            except ValueError as error:  # NUL or half a surrogate pair in a text
+                raise unstorable(error) from error
+            return len(rows)
         return sum(int(self.execute(sql, values).rowcount) for sql, values in into.texts(self.dialect, rows))
 
     def now(self) -> int:

@@ -37,18 +37,20 @@ class Watchdog(Generic[T]):
         self._numbers = itertools.count(1)
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
+        self._wakes = (
+            0.0  # when the thread looks next; waking it for every short attempt would cost more than the attempt
+        )
 
     def watch(self, what: T, seconds: float) -> int:
         """Watch something from now on; gives the number to release it by."""
         with self._changed:
             number = next(self._numbers)
             due = self._clock() + seconds
-            sooner = all(due < other.due for other in self._watched.values())
             self._watched[number] = _Watched(due, what)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="nexum-watchdog", daemon=True)
                 self._thread.start()
-            elif sooner:
+            elif due < self._wakes:
                 self._changed.notify()
             return number
 
@@ -79,7 +81,9 @@ class Watchdog(Generic[T]):
                 over = [number for number, item in self._watched.items() if item.due <= now]
                 if not over:
                     soonest = min((item.due for item in self._watched.values()), default=now + _LOOK)
-                    self._changed.wait(min(_LOOK, max(0.001, soonest - now)))
+                    pause = min(_LOOK, max(0.001, soonest - now))
+                    self._wakes = now + pause
+                    self._changed.wait(pause)
                     continue
                 bitten = [self._watched.pop(number).what for number in over]
             for what in bitten:

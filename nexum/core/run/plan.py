@@ -74,7 +74,7 @@ def _step(graph: Graph, node: AnyNode) -> Step:
     named = {param.source for param in node.params} | set(node.after) | roots
     return Step(
         node=node,
-        deps=tuple(other.id for other in graph.nodes if other.id in named),
+        deps=tuple(sorted(named & graph.order.keys(), key=graph.order.__getitem__)),
         roots=tuple(sorted(roots)),
         when=compile_expr(when) if when is not None else None,
         key=compile_expr(key) if key is not None else None,
