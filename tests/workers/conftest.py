@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from fleet import Fleet
 
 from databases import drop_postgres, fresh_postgres, fresh_sqlite
+from fleet import Fleet
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
