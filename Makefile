@@ -10,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 RUNS ?= 50
 KILLS ?= 10
-BROKER ?= redis://127.0.0.1:6379/0
+BROKER ?=
 
 .PHONY: help
 help: ## List the targets
@@ -70,5 +70,5 @@ api-fuzz: $(VENV)/.dev ## Fuzz the REST interface from its own OpenAPI document
 	@$(BIN)/python -m nexum.testing.api_fuzz
 
 .PHONY: flower
-flower: $(VENV)/.runtime ## Watch the queues in Flower: BROKER=redis://...
-	@$(BIN)/celery --broker=$(BROKER) flower --address=127.0.0.1 --port=5555
+flower: $(VENV)/.runtime ## Watch a worker and a run in Flower: BROKER=redis://... or a Redis of its own
+	@BROKER='$(BROKER)' $(BIN)/python -m examples.flower
