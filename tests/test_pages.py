@@ -22,6 +22,7 @@ from shopproject import SHOP, ShopProject
 
 DOCS = [page for page in pages() if page.parent != ROOT]
 EVERY = [pytest.param(page, id=page.relative_to(ROOT).as_posix()) for page in pages()]
+EVIDENCE = ROOT / "docs" / "evidence" / "rubric.md"
 IMPORT = """
 import importlib, json
 from django.core.management import call_command
@@ -89,6 +90,16 @@ def test_every_block_has_a_language_that_is_checked() -> None:
     ]
 
     assert strange == []
+
+
+def test_every_command_of_the_evidence_can_be_run() -> None:
+    rows = re.findall(r"^\|[^|]*\|[^|]*\|[^|]*\| `(.*?)` \|", EVIDENCE.read_text("utf-8"), re.MULTILINE)
+    tests = [word for row in rows if row.startswith("pytest ") for word in row.split()[1:]]
+    others = [row for row in rows if not row.startswith("pytest ")]
+
+    assert len(rows) >= 14
+    assert [test for test in tests if not (ROOT / test).exists()] == []
+    assert [command for command in others if not _exists(command)] == []
 
 
 def _leads_somewhere(page: Path, link: str) -> bool:
