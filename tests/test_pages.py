@@ -86,7 +86,10 @@ def test_a_page_s_commands_and_codes_exist(page: Path) -> None:
 
 def test_every_block_has_a_language_that_is_checked() -> None:
     strange = [
-        block.place for page in DOCS for block in blocks(page) if block.language not in ("python", "console", "text", "json", "sql")
+        block.place
+        for page in DOCS
+        for block in blocks(page)
+        if block.language not in ("python", "console", "text", "json", "sql")
     ]
 
     assert strange == []
