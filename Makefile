@@ -43,7 +43,11 @@ dev: $(VENV)/.runtime ## Dashboard, scheduler and a worker on SQLite, reloading 
 
 .PHONY: test
 test: $(VENV)/.dev ## The fast tests, on real PostgreSQL, SQLite and Redis
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "not processes"
+
+.PHONY: processes
+processes: $(VENV)/.dev ## The tests that start, kill and wait for whole processes
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m processes
 
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types, layers, house rules

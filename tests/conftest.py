@@ -32,3 +32,36 @@ def redis_url() -> Iterator[str]:
 def worker_name() -> str:
     """The name of this test process: `main`, or `gw0`, `gw1`, ... under xdist."""
     return os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+
+# Modules whose tests start, kill and wait for whole processes. They take minutes, so they are a suite of their own.
+PROCESSES = frozenset(
+    {
+        "test_bad_input",
+        "test_beside_a_shop",
+        "test_celery_workers",
+        "test_connect",
+        "test_dev",
+        "test_docs",
+        "test_doctor",
+        "test_exit_codes",
+        "test_flower_lists_nodes",
+        "test_killed_at_points",
+        "test_on_paper",
+        "test_outages",
+        "test_pages",
+        "test_scheduler",
+        "test_shop_project",
+        "test_shop_running",
+        "test_tutorial",
+        "test_worker_start",
+        "test_workers_without_broker",
+    }
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what belongs to the suite of whole processes."""
+    for item in items:
+        if item.path.stem in PROCESSES:
+            item.add_marker(pytest.mark.processes)
