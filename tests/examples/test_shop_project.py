@@ -24,7 +24,7 @@ def test_the_shop_is_sound_and_its_migrations_are_complete(tmp_path: Path) -> No
 def test_the_shop_s_own_tests_pass_on_sqlite(tmp_path: Path) -> None:
     said = ShopProject(tmp_path, f"sqlite:///{tmp_path / 'shop.db'}").manage("test")
 
-    assert "Ran 12 tests" in said
+    assert "Ran 13 tests" in said
     assert "\nOK" in said
 
 
@@ -32,5 +32,5 @@ def test_the_shop_s_own_tests_pass_on_postgresql(tmp_path: Path, pg_server_url: 
     with database(pg_server_url, f"shop_{uuid4().hex}") as url:
         said = ShopProject(tmp_path, url).manage("test")
 
-    assert "Ran 12 tests" in said
+    assert "Ran 13 tests" in said
     assert "\nOK" in said

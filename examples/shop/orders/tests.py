@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from unittest import mock
 
 from django.contrib.auth.models import Permission, User
 from django.core.management import call_command
 from django.db import transaction
 from django.test import TestCase, TransactionTestCase
 
-from nexum import ConflictError, InputError
+from nexum import ConflictError, InputError, UnavailableError
 from nexum_dashboard.models import Run
 from nexum_dashboard.panel import runs_about
 from orders import agents
@@ -123,6 +124,13 @@ class PanelTests(TestCase):
 
         self.assertNotContains(answer, self.run_id)
         self.assertContains(answer, "nexum.view_run")
+
+    def test_a_database_of_runs_that_does_not_answer_takes_down_the_panel_and_not_the_page(self) -> None:
+        with mock.patch("nexum_dashboard.panel.store", side_effect=UnavailableError("gone", code="NX-S100")):
+            answer = self.client.get(f"/admin/orders/order/{self.order.pk}/change/")
+
+        self.assertContains(answer, "/nexum/e/NX-S100/")
+        self.assertContains(answer, "teapot")
 
     def test_the_page_for_a_new_order_has_no_panel(self) -> None:
         self.assertNotContains(self.client.get("/admin/orders/order/add/"), "Agent runs")
