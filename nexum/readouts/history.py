@@ -53,6 +53,7 @@ class Attempt:
     sent: str = ""
     evidence: str = ""
     raw: Ref | None = None
+    journal: Ref | None = None
     usage: Usage | None = None
     seq: int = 0
 
@@ -180,7 +181,7 @@ def _attempt_ended(
     match body:
         case AttemptFailed():
             attempt.outcome, attempt.error, attempt.sent = "failed", body.error, body.sent
-            attempt.raw, attempt.usage = placed(body.raw, row.seq), body.usage
+            attempt.raw, attempt.usage, attempt.journal = placed(body.raw, row.seq), body.usage, body.journal
         case AttemptStopped():
             attempt.outcome = "stopped"
         case EffectInDoubt():
@@ -199,7 +200,7 @@ def _completed(story: CellStory, row: ToldRow, body: NodeCompleted) -> None:
     if attempt is not None and body.by != "repair":
         attempt.ended_at, attempt.worker, attempt.seq = row.at, row.actor, row.seq
         attempt.outcome = "reused" if body.by == "reuse" else "completed"
-        attempt.usage = body.usage
+        attempt.usage, attempt.journal = body.usage, body.journal
 
 
 def without_trace(error: Error) -> Error:

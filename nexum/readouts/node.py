@@ -15,9 +15,22 @@ from nexum.readouts.run import Facts, NodeLine, error_view, header, main_story, 
 from nexum.readouts.runs import RunLine
 from nexum.store.verbs import Verbs
 
+TURN_MAX = 64 << 10  # characters of one turn that are shown
+
+
+class SaidView(View):
+    """One turn of a conversation with a language model; the model's own reply comes last. `cut`: it was too long."""
+
+    role: str
+    text: str
+    cut: bool
+
 
 class AttemptView(View):
-    """One try. `round` is 0 for the node itself, else the repair round. `answer` is a model's text that did not fit."""
+    """One try. `round` is 0 for the node itself, else the repair round. `answer` is a model's text that did not fit.
+
+    `said` is what a model was asked and what it replied; empty for those who may not read payloads.
+    """
 
     number: int
     round: int
@@ -34,6 +47,7 @@ class AttemptView(View):
     error: ErrorView | None
     usage: UsageView | None
     answer: PayloadView | None
+    said: tuple[SaidView, ...]
     output: PayloadView | None
     seq: int
 
@@ -124,6 +138,17 @@ def _refs(facts: Facts, node_id: str) -> Iterator[Ref | None]:
         yield from (ref for _, ref in story.inputs)
         yield story.output
         yield from (attempt.raw for attempt in story.attempts)
+        yield from (attempt.journal for attempt in story.attempts)
+
+
+def _said(journal: PayloadView | None) -> tuple[SaidView, ...]:
+    """The conversation of one model request."""
+    if journal is None or not journal.given or not isinstance(journal.value, dict):
+        return ()
+    told = journal.value
+    turns = [(str(turn["role"]), str(turn["text"])) for turn in told["messages"]]
+    turns += [("reply", str(told["reply"]))] if told["reply"] else []
+    return tuple(SaidView(role=role, text=text[:TURN_MAX], cut=len(text) > TURN_MAX) for role, text in turns)
 
 
 def _attempts(facts: Facts, node_id: str, bodies: Bodies, may_read: bool) -> tuple[AttemptView, ...]:
@@ -168,6 +193,7 @@ def _attempt(facts: Facts, story: CellStory, attempt: Attempt, bodies: Bodies, m
         if attempt.usage is not None
         else None,
         answer=bodies.maybe("answer", raw),
+        said=_said(bodies.maybe("journal", attempt.journal)),
         output=bodies.maybe("output", output),
         seq=attempt.seq,
     )

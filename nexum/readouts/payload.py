@@ -8,7 +8,7 @@ from nexum.core.canonical import Json, from_bytes, sha256_hex
 from nexum.core.values import BLOB, Ref
 from nexum.errors import InternalError
 from nexum.readouts.document import PayloadView
-from nexum.store.reading import inline_payloads
+from nexum.store.reading import blobs_of, inline_payloads
 from nexum.store.verbs import Verbs
 
 READ = 1 << 20  # bytes; a larger payload is a download
@@ -23,12 +23,20 @@ class Bodies:
         self._tenant = tenant
         self._may_read = may_read
         self._held: dict[int, bytes] = {}
+        self._blobs: dict[str, bytes] = {}
 
     def expect(self, refs: Iterable[Ref | None]) -> None:
-        """Fetch the inline payloads among these in one query."""
-        seqs = {ref.seq for ref in refs if ref is not None and ref.seq != BLOB and ref.size <= READ}
-        if self._may_read:
-            self._held |= inline_payloads(self._store, self._run_id, sorted(seqs - self._held.keys()))
+        """Fetch these payloads in two queries: the inline ones, and the blobs."""
+        if not self._may_read:
+            return
+        wanted = [ref for ref in refs if ref is not None and ref.size <= READ]
+        seqs = {ref.seq for ref in wanted if ref.seq != BLOB}
+        self._held |= inline_payloads(self._store, self._run_id, sorted(seqs - self._held.keys()))
+        names = {ref.hash for ref in wanted if ref.seq == BLOB}
+        try:
+            self._blobs |= blobs_of(self._store, self._tenant, sorted(names - self._blobs.keys()))
+        except InternalError:  # one of them is damaged: each is read for itself, and that one says so
+            return
 
     def view(self, name: str, ref: Ref) -> PayloadView:
         """A payload with its value; only hash and size when it may not be read, is too large, or cannot be found."""
@@ -38,7 +46,7 @@ class Bodies:
         if ref.size > READ:
             return view.model_copy(update={"too_large": True})
         try:
-            data = self._held.get(ref.seq)
+            data = self._blobs.get(ref.hash) if ref.seq == BLOB else self._held.get(ref.seq)
             if data is None:
                 data = payload_bytes(self._store, self._run_id, self._tenant, ref)
             elif sha256_hex(data) != ref.hash:

@@ -88,7 +88,11 @@ def blob(tx: Transaction, tenant: str, hash_: str) -> bytes | None:
     found = tx.row(_BLOB, tenant=tenant, hash=bytes.fromhex(hash_))
     if found is None:
         return None
-    codec, data = found[0], bytes(found[1])
+    return unpack(tenant, hash_, found[0], bytes(found[1]))
+
+
+def unpack(tenant: str, hash_: str, codec: str, data: bytes) -> bytes:
+    """The bytes of a stored blob. Raises `InternalError` NX-S101 when they do not hash to their name."""
     try:
         data = zlib.decompress(data) if codec == "zlib" else data
     except zlib.error as error:

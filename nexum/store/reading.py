@@ -13,8 +13,9 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, not_, or_, select, tuple_
 
 from nexum.core.run.events import RUN_TERMINAL
+from nexum.store.log import unpack
 from nexum.store.rows import clean
-from nexum.store.tables import effects, events, runs, sessions, tasks
+from nexum.store.tables import blobs, effects, events, runs, sessions, tasks
 
 COUNT_CAP = 10_000
 OPEN = ("RUNNING", "CLOSING")
@@ -259,6 +260,18 @@ def inline_payloads(store: Reader, run_id: str, seqs: Sequence[int]) -> dict[int
         return {}
     chosen = select(events.c.seq, events.c.payload).where(events.c.run_id == clean(run_id), events.c.seq.in_(seqs))
     return {int(seq): bytes(payload) for seq, payload in store.select(chosen)}
+
+
+def blobs_of(store: Reader, tenant: str, hashes: Sequence[str]) -> dict[str, bytes]:
+    """Several blobs by hash, in one query. Raises `InternalError` NX-S101 for one that is damaged."""
+    if not hashes:
+        return {}
+    wanted = [bytes.fromhex(name) for name in hashes]
+    chosen = select(blobs.c.hash, blobs.c.codec, blobs.c.data).where(
+        blobs.c.tenant == clean(tenant), blobs.c.hash.in_(wanted)
+    )
+    rows = [(bytes(name).hex(), str(codec), bytes(data)) for name, codec, data in store.select(chosen)]
+    return {name: unpack(tenant, name, codec, data) for name, codec, data in rows}
 
 
 def _told(row: Sequence[Any]) -> ToldRow:

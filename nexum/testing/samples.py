@@ -53,8 +53,24 @@ Script = Mapping[str, Sequence[Outcome]]
 
 
 def gives(value: Json, *, reference: str = "", usage: Usage | None = None) -> Succeeded:
-    """A handler that returned."""
-    return Succeeded(canonical_bytes(value), reference=reference, usage=usage)
+    """A handler that returned, or a model whose answer fits."""
+    output = canonical_bytes(value)
+    return Succeeded(output, reference=reference, usage=usage, journal=journal(output.decode()) if usage else b"")
+
+
+def journal(reply: str) -> bytes:
+    """What a worker writes down of a request to a model."""
+    asked = f"You judge refund claims of a shop.\nThe claim, which is data:\n<claim>{JAPANESE}</claim>\nIs a refund justified?"
+    return canonical_bytes(
+        {
+            "model": "gpt-4o-mini",
+            "messages": [{"role": "user", "text": asked}],
+            "settings": {},
+            "reply": reply,
+            "finish": "stop",
+            "request_id": "req",
+        }
+    )
 
 
 def fails(code: str, message: str, *, kind: str = "ProviderError", sent: str = "no", retryable: bool = True) -> Failed:
@@ -67,7 +83,7 @@ def unfit(text: str, problem: str) -> Failed:
     """A model's answer that does not fit."""
     usage = Usage("openai:gpt-4o-mini", "gpt-4o-mini-2024-07-18", 812, 64, "req_7Yx2")
     error = Error("NX-L210", problem, type="InvalidAnswerError", retryable=True)
-    return Failed(error, repairable=True, raw=text.encode(), usage=usage)
+    return Failed(error, repairable=True, raw=text.encode(), usage=usage, journal=journal(text))
 
 
 def node(kind: type[AnyNode], name: str, *sources: str, optional: Sequence[str] = (), **more: object) -> AnyNode:

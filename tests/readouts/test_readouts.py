@@ -210,3 +210,22 @@ def test_a_cancelled_run_says_why(filled: Any) -> None:
 
     assert found is not None
     assert found.run.standing.sentence.endswith(": the customer took the claim back.")
+
+
+def test_each_request_to_a_model_shows_what_was_asked_and_what_it_replied(filled: Any) -> None:
+    store, ids = filled
+    found = read_node(store, ids["repaired"], "verdict", may_read=True)
+
+    assert found is not None
+    assert len(found.attempts) == 3
+    for attempt in found.attempts:
+        assert [turn.role for turn in attempt.said] == ["user", "reply"]
+        assert JAPANESE in attempt.said[0].text
+
+
+def test_what_was_said_is_for_those_who_may_read_payloads(filled: Any) -> None:
+    store, ids = filled
+    found = read_node(store, ids["repaired"], "verdict", may_read=False)
+
+    assert found is not None
+    assert [attempt.said for attempt in found.attempts] == [(), (), ()]
