@@ -51,7 +51,9 @@ class DjangoDatabase:
         """Statements as the connection stands: one by one, or in the caller's transaction."""
         connection = connections[self._alias]
         try:
-            yield self._here(connection)
+            here = self._here(connection)
+            yield here
+            here.flush()
         except UnavailableError as error:
             if error.code in GONE and not connection.in_atomic_block:
                 connection.close()
@@ -68,7 +70,9 @@ class DjangoDatabase:
     def joined(self) -> Iterator[Transaction]:
         """A transaction, or a savepoint of the caller's."""
         with transaction.atomic(using=self._alias):
-            yield self._here(connections[self._alias])
+            here = self._here(connections[self._alias])
+            yield here
+            here.flush()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -55,8 +55,10 @@ class PostgresDatabase:
     def once(self) -> Iterator[Transaction]:
         """Statements that commit one by one."""
         connection = self._take()
+        transaction = self._on(connection)
         try:
-            yield self._on(connection)
+            yield transaction
+            transaction.flush()
         except BaseException as error:
             self._after(error, connection)
             raise

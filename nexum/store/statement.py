@@ -82,7 +82,11 @@ class Transaction:
 
     @contextmanager
     def gathered(self) -> Iterator[None]:
-        """Send the inserts of the block in one message when it ends; their counts of new rows are not known inside."""
+        """Send the inserts of the block together with the statement after it, most often the COMMIT.
+
+        Their counts of new rows are not known inside. Who gives the transaction out calls `flush` where no COMMIT of ours
+        follows.
+        """
         if self.dialect == "sqlite":
             yield
             return
@@ -93,7 +97,13 @@ class Transaction:
         finally:
             self._gathered = None
         if texts:
-            self.execute(texts)
+            self._ahead += texts + b";"
+
+    def flush(self) -> None:
+        """Send what waits for a next statement; nothing when nothing waits."""
+        if self._ahead:
+            text, self._ahead = self._ahead, b""
+            self.execute(text)
 
     def execute(self, sql: str | bytes, values: Any = None) -> Any:
         """Execute a text that is spelt for this driver already; gives the cursor."""
