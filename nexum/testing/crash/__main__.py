@@ -56,6 +56,9 @@ def _attack(here: World, store: Store, monkey: Monkey, runs: int) -> dict[str, s
     """Start the runs while the monkey rages; wait until all have ended or are held."""
     wanted: dict[str, str] = {}
     rage = threading.Thread(target=monkey.rampage, name="monkey")
+    over = threading.Event()
+    watch = threading.Thread(target=monkey.watch, args=(over,), name="watch")
+    watch.start()
     length = monkey.kills * monkey.pause
     rage.start()
     with ThreadPoolExecutor(8) as pool:
@@ -65,13 +68,14 @@ def _attack(here: World, store: Store, monkey: Monkey, runs: int) -> dict[str, s
     _say(f"{runs} runs started")
     limit = time.monotonic() + GRACE
     while True:
-        monkey.look()
         ended = sum(status in ENDED for status in statuses(store, list(wanted)).values())
         limit = time.monotonic() + GRACE if rage.is_alive() else limit
         if not rage.is_alive() and (ended == len(wanted) or time.monotonic() > limit):
             break
         time.sleep(0.1)
     rage.join()
+    over.set()
+    watch.join()
     _say(f"{sum(monkey.victims.values())} kills: {monkey.victims}; {ended} of {runs} runs have ended")
     return wanted
 

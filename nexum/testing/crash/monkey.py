@@ -14,6 +14,7 @@ from nexum.store.api import Store
 from nexum.testing.crash.world import World, until
 
 WEIGHTS = {"child": 50, "worker": 15, "scheduler": 12, "web": 13, "redis": 10}
+LOOK_SECONDS = 0.05  # how exactly recoveries are timed
 BOOT_SECONDS = 15.0  # a worker that is still booting holds nothing; killing it would only look like an attack
 
 
@@ -39,6 +40,11 @@ class Monkey:
             at += rng.uniform(0.2, 1.8) * self.pause
             until(at)
             self._strike(rng)
+
+    def watch(self, over: threading.Event) -> None:
+        """Look again and again until it is over."""
+        while not over.wait(LOOK_SECONDS):
+            self.look()
 
     def look(self) -> None:
         """Note which of the struck runs have moved on or ended since."""
