@@ -46,8 +46,8 @@ test: $(VENV)/.dev ## The fast tests, on real PostgreSQL, SQLite and Redis
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "not processes"
 
 .PHONY: processes
-processes: $(VENV)/.dev ## The tests that start, kill and wait for whole processes
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m processes
+processes: $(VENV)/.dev ## The tests that start, kill and wait for whole processes, one after the other
+	@$(BIN)/python -m pytest -q --ignore tests/browser -m processes
 
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types, layers, house rules
