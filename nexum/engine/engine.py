@@ -113,11 +113,14 @@ class Engine:
                 )
             )
             known = self._memory.get(work.task.run_id)
-            self._started.discard((work.task, work.token))
             if known is None or self._always_drain:
                 self._record_and_drain(report, work.trace)
-                return None
-            return self._settle(known, report, keep=keep)
+                following = None
+            else:
+                following = self._settle(known, report, keep=keep)
+            # only now: a result that could not be recorded is offered again, and its task must not be adopted meanwhile
+            self._started.discard((work.task, work.token))
+            return following
 
     def adopt(self) -> list[Work]:
         """Take up tasks that this session holds without knowing: claimed by an answer that never arrived."""

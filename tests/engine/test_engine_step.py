@@ -359,3 +359,39 @@ def test_a_task_outlives_more_deaths_of_machines_than_of_its_own_process(
     driver.play(g)
 
     assert driver.state(run).phase is Phase.COMPLETED
+
+
+class _Away:
+    """A store that answers reads and takes no result."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.away = False
+
+    def __getattr__(self, name: str) -> object:
+        if self.away and name in ("step", "record"):
+            return self._refuse
+        return getattr(self._store, name)
+
+    def _refuse(self, *_: object) -> None:
+        raise UnavailableError("the connection was lost", code="NX-S102")
+
+
+def test_an_effect_whose_result_could_not_be_recorded_is_not_adopted_and_sent_again(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = _Away(store)
+    driver = Driver(away)  # type: ignore[arg-type]
+    g = graph(effect("pay", "input", doubt=Hold()))
+    run = driver.start(g).run_id
+    (work,) = driver.claim(g)
+    monkeypatch.setattr("nexum.engine.engine.PATIENCE", 0.0)
+    away.away = True
+    with pytest.raises(UnavailableError):
+        driver.engine.finish(work, Succeeded(b'"paid"'))
+
+    assert driver.engine.adopt() == []
+    away.away = False
+    driver.engine.finish(work, Succeeded(b'"paid"'))
+
+    assert driver.state(run).phase is Phase.COMPLETED
