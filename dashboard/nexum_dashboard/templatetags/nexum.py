@@ -135,7 +135,7 @@ def local(us: int, form: str) -> str:
 
 
 def _live(near: bool) -> SafeString:
-    return format_html(" data-ago") if near else SafeString("")
+    return SafeString(" data-ago" if near else "")
 
 
 def _zone() -> tzinfo:
