@@ -25,6 +25,7 @@ COMMANDS = {
     "worker": Lazy("nexum.cli.commands.worker", "Execute the nodes of this code's versions."),
     "scheduler": Lazy("nexum.cli.commands.scheduler", "Fire timers and take up what was lost."),
     "db": Lazy("nexum.cli.commands.db", "The database: `db upgrade`, `db status`."),
+    "token": Lazy("nexum.cli.commands.token", "Tokens for the REST interface: `create`, `list`, `revoke`."),
     "doctor": Lazy("nexum.cli.commands.doctor", "Look for what is wrong, and say how to mend it."),
     "explain": Lazy("nexum.cli.commands.explain", "What an error code means and how to mend it."),
 }

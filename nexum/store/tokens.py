@@ -1,14 +1,16 @@
 """Tokens for the REST interface: shown once, kept as a hash.
 
 A token is `nx_` and 32 random bytes; only its sha256 is stored. That is enough without salt or stretching, because nobody
-can guess 256 random bits.
+can guess 256 random bits. People name a token by its name, or by its id: the first eight hexadecimal digits of the hash.
 """
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import secrets
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from nexum.errors import InputError
 from nexum.store.rows import clean
@@ -22,14 +24,42 @@ SCOPES = {
     "payloads:read": "inputs, outputs, prompts and replies",
 }
 PREFIX = "nx_"
+ID = 8  # characters of a token's id
 USED_EVERY = (
     60 * 1_000_000
 )  # `last_used_at` is a hint for people; writing it on each request would cost more than it tells
 
 _INSERT = Insert(api_tokens)
 _FIND = Statement("SELECT name, scopes, expires_at, last_used_at, revoked_at FROM nexum_api_tokens WHERE hash = :hash")
+_ALL = Statement(
+    "SELECT hash, name, scopes, created_at, expires_at, last_used_at, revoked_at FROM nexum_api_tokens"
+    " ORDER BY created_at DESC, hash"
+)
 _USED = Statement("UPDATE nexum_api_tokens SET last_used_at = {now} WHERE hash = :hash")
-_REVOKE = Statement("UPDATE nexum_api_tokens SET revoked_at = {now} WHERE name = :name AND revoked_at = 0")
+_REVOKE = Statement("UPDATE nexum_api_tokens SET revoked_at = {now} WHERE hash = :hash AND revoked_at = 0")
+
+
+class TokenRow(NamedTuple):
+    """A token as it is kept; times are microseconds since 1970, 0 for never. `last_used_at` may be a minute behind."""
+
+    hash: bytes
+    name: str
+    scopes: tuple[str, ...]
+    created_at: int
+    expires_at: int
+    last_used_at: int
+    revoked_at: int
+
+    @property
+    def id(self) -> str:
+        """What people call it by when names are not enough; it tells nothing about the token."""
+        return self.hash.hex()[:ID]
+
+    def state(self, now: int) -> str:
+        """`valid`, `expired` or `revoked`."""
+        if self.revoked_at:
+            return "revoked"
+        return "expired" if self.expires_at and self.expires_at <= now else "valid"
 
 
 class Token(NamedTuple):
@@ -46,8 +76,11 @@ def create_token(store: Verbs, name: str, scopes: tuple[str, ...], *, expires_at
     """
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown or not scopes:
+        near = [name for scope in unknown for name in difflib.get_close_matches(scope, SCOPES, n=1)]
         raise InputError(
-            f"{', '.join(unknown) or 'no scope'!s} is not a scope; known are {', '.join(SCOPES)}", code="NX-P404"
+            f"{', '.join(unknown) or 'no scope'!s} is not a scope; known are {', '.join(SCOPES)}",
+            code="NX-P404",
+            fixes=tuple(f"did you mean {name}?" for name in near),
         )
     token = PREFIX + secrets.token_urlsafe(32)
     with store.database.joined() as tx:
@@ -71,10 +104,29 @@ def check_token(store: Verbs, token: str) -> Token | None:
     return Token(name, frozenset(scopes.split()))
 
 
-def revoke_token(store: Verbs, name: str) -> int:
-    """Revoke every token of this name; gives how many were valid until now."""
+def list_tokens(store: Verbs) -> list[TokenRow]:
+    """Every token that was made, newest first; nothing of it opens anything."""
+    with store.database.once() as tx:
+        return [_row(row) for row in tx.rows(_ALL)]
+
+
+def find_tokens(store: Verbs, reference: str) -> list[TokenRow]:
+    """The tokens of this name; else the one with this id, or the token itself, which whoever finds a lost one has."""
+    known = list_tokens(store)
+    named = [row for row in known if row.name == clean(reference)]
+    return named or [row for row in known if row.id == reference.lower() or row.hash == _hash(reference)]
+
+
+def revoke_token(store: Verbs, reference: str) -> int:
+    """Revoke the tokens that `find_tokens` finds; gives how many were not revoked before. Safe to repeat."""
+    found = find_tokens(store, reference)
     with store.database.joined() as tx:
-        return tx.run(_REVOKE, name=clean(name))
+        return sum(tx.run(_REVOKE, hash=row.hash) for row in found)
+
+
+def _row(row: Sequence[Any]) -> TokenRow:
+    digest, name, scopes, *times = row
+    return TokenRow(bytes(digest), name, tuple(scopes.split()), *times)
 
 
 def _hash(token: str) -> bytes:

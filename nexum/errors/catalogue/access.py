@@ -18,7 +18,7 @@ ACCESS = (
         "token is missing or not valid",
         "The request carries no `Authorization: Bearer nx_...`, or its token is unknown, expired or revoked.",
         "Who may start runs and read them is the shop's to decide.",
-        ("make a token with `create_token(store, name, scopes)` and send it as a bearer token",),
+        ("make a token with `nexum token create --name NAME --scope SCOPE` and send it as a bearer token",),
         exit_code=77,
     ),
     Entry(
@@ -36,6 +36,14 @@ ACCESS = (
         "A misspelt scope would make a token that fails later, in production.",
         ("use the scopes that the message lists",),
         exit_code=64,
+    ),
+    Entry(
+        "NX-P405",
+        "there is no such token",
+        "No token was made with this name or id.",
+        "Whoever revokes a token must know when it was another one, or another database.",
+        ("`nexum token list` shows names and ids", "name the database that knows it: `--database`"),
+        exit_code=66,
     ),
     Entry(
         "NX-W203",
