@@ -106,6 +106,24 @@ def test_a_build_error_points_at_the_line(shop: Shop) -> None:
     assert said.err.endswith("1 error, 0 warnings\n")
 
 
+def test_a_check_says_one_line_and_writes_nothing(shop: Shop) -> None:
+    said = shop.nexum("build", "--check")
+
+    assert (said.code, said.out, said.err) == (0, "OK: 2 workflows compiled, nothing written\n", "")
+    assert not (shop.folder / ".nexum").exists()
+
+
+def test_a_check_of_what_does_not_compile_ends_with_65_and_the_findings(shop: Shop) -> None:
+    shop.write(BROKEN)
+
+    said, spelled = shop.nexum("build", "--check"), shop.nexum("build", "--check", "--json")
+
+    assert (said.code, said.out, spelled.code) == (65, "", 65)
+    assert said.err.startswith("error[NX-B101]")
+    assert [found["code"] for found in spelled.json["diagnostics"]] == ["NX-B101"]
+    assert not (shop.folder / ".nexum").exists()
+
+
 def test_colour_says_nothing_that_words_do_not_say(busy: Shop) -> None:
     bare = busy.nexum("list", env=WIDE)
     colored = busy.nexum("list", "--color", "always", env=WIDE)

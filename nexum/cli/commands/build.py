@@ -26,7 +26,7 @@ _COUNTED = (("effect", "effect"), ("llm", "llm call"))
 
 @verb("build", short_help="Compile the workflows, check them, show their versions.")
 @click.option("--workflow", "-w", "names", multiple=True, metavar="NAME", help="Only this one; may be repeated.")
-@click.option("--check", is_flag=True, help="Write nothing.")
+@click.option("--check", is_flag=True, help="Only say `OK`, or what does not compile; write nothing.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), default=FOLDER, help="Where graphs are written."
 )
@@ -34,7 +34,8 @@ _COUNTED = (("effect", "effect"), ("llm", "llm call"))
 def command(choices: Choices, names: tuple[str, ...], check: bool, out: Path) -> int:
     """Compile the workflows of this code to graphs, report every finding, and show the versions.
 
-    Exit code 0, or 65 when something cannot be compiled.
+    Exit code 0, or 65 when something cannot be compiled. `--check` is for CI; it does not compare with deployed versions,
+    which `nexum deploy --dry-run` does.
     """
     began = time.monotonic()
     try:
@@ -47,6 +48,10 @@ def command(choices: Choices, names: tuple[str, ...], check: bool, out: Path) ->
         print_json(envelope("nexum.build/1", Exit.DONE, diagnostics=warnings, workflows=rows))
         return Exit.DONE
     paper = Paper(choices)
+    if check:
+        _warn(paper, warnings)
+        paper.line(f"OK: {counted(len(found), 'workflow')} compiled, nothing written")
+        return Exit.DONE
     paper.table(("WORKFLOW", "VERSION", "NODES", "OF WHICH"), [_drawn(workflow) for workflow in found])
     _warn(paper, warnings)
     paper.hint(f"{counted(len(found), 'workflow')} in {time.monotonic() - began:.1f} s.   next: nexum deploy")
