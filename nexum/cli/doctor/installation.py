@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib import metadata
 
 from nexum.broker.connect import broker_url
+from nexum.broker.eviction import MemoryRule, memory_rule
 from nexum.broker.lengths import QueueLengths
 from nexum.cli.commands.db import shown
 from nexum.cli.doctor.finding import WARN, Finding, from_error, ok, trouble
@@ -67,8 +68,20 @@ def broker(project: Project) -> Iterator[Finding]:
             lengths.read(["nexum"])
         finally:
             lengths.close()
+        rule = memory_rule(url)
     except NexumError as error:
         found = from_error("broker", error)
         yield found._replace(level=WARN) if error.code == "NX-Q205" else found
         return
     yield ok("broker", f"{shown(url)} answers")
+    if rule is not None:
+        yield _eviction(rule)
+
+
+def _eviction(rule: MemoryRule) -> Finding:
+    if rule.unknown:
+        return ok("eviction", f"not known, Redis does not say ({rule.unknown}); maxmemory-policy should be noeviction")
+    if rule.removes:
+        told = "when it is full, messages could vanish; the sweeper would find their tasks again"
+        return trouble("eviction", f"Redis has maxmemory-policy {rule.policy}: {told}", "NX-F310", level=WARN)
+    return ok("eviction", f"Redis removes nothing: {rule.policy if rule.limit else 'it has no maxmemory'}")

@@ -236,6 +236,15 @@ SURFACE = (
         severity="warning",
     ),
     Entry(
+        "NX-F310",
+        "Redis may remove queues",
+        "Redis has a maxmemory, and its maxmemory-policy lets it remove keys when that is reached.",
+        "A queue is a key, and its messages could vanish with it; the sweeper would find their tasks again, but later.",
+        ("redis-cli CONFIG SET maxmemory-policy noeviction", "give Nexum a Redis that is no cache"),
+        exit_code=5,
+        severity="warning",
+    ),
+    Entry(
         "NX-X110",
         "stored rows differ from the events",
         "A run's row, tasks or timers are not what follows from its events.",
