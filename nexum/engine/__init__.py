@@ -9,8 +9,9 @@ that comes from outside (a timer, the end of a dead worker's lease) goes through
 Rules. The record never depends on the decision. A change that a worker must notice is an event, for only events move the
 sequence number that fences everybody. A cached state is never trusted to be current; it is tested by the comparison. After
 an answer that was lost, the session *adopts* what it holds without knowing. Doorbells ring after the commit and are never
-waited for.
+waited for. What is wrong with a run stops that run and nothing else: it is suspended, and its tasks leave the queue.
 
 Files: `seal` events to rows · `changes` states to row changes · `memory` cached states · `loading` from the store ·
-`engine` begin and finish · `draining` the slow path · `starting` new runs · `sweep` what nobody else will do.
+`engine` begin and finish · `draining` the slow path · `suspending` runs that cannot go on · `starting` new runs · `sweep`
+what nobody else will do.
 """

@@ -71,6 +71,14 @@ def changes(
     )
 
 
+def new_tasks(plan: Plan, state: State) -> tuple[NewTask, ...]:
+    """The tasks that follow from a state, all of them."""
+    keys = [
+        (cell, at, task_key(state.run_id, cell, at)) for cell in sorted(state.open) if has_task(at := state.cells[cell])
+    ]
+    return tuple(_new_task(plan, state, cell, at, key) for cell, at, key in keys)
+
+
 def task_key(run_id: str, cell: Cell, at: CellState) -> TaskKey:
     """The key of a cell's current attempt."""
     return TaskKey(run_id, cell.path, cell.visit, cell.item, at.attempt)

@@ -3,6 +3,7 @@
 Reading comes after locking, in a statement of its own, so that what is read is what the lock protects. Each message is
 advanced to its fixed point before the next one is looked at; where batches begin and end cannot change history. A message
 that cannot be read is buried in `inbox_dead`; when deciding itself fails, the fact is kept and the run is suspended.
+A suspended run has no READY task: it folds what comes in, and nobody executes or decides anything for it.
 Everyone who held the row looks for mail again after letting go, because an arrival may have found the row busy.
 """
 
@@ -19,21 +20,22 @@ from nexum.core.run.events import (
     Body,
     Cell,
     EffectInDoubt,
-    Error,
     NodeCompleted,
     NodeStopping,
+    RunResumed,
     RunSuspended,
 )
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.state import CellStatus, State
 from nexum.crash import crash
-from nexum.engine.changes import changes, task_key
+from nexum.engine.changes import changes, new_tasks, task_key
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import extend, keep_snapshot, load, read_payload
 from nexum.engine.memory import Decoded, Known
 from nexum.engine.reports import dedupe_of
 from nexum.engine.seal import seal
-from nexum.errors import NexumError, UnavailableError
+from nexum.engine.suspending import cause_of, waiting_tasks
+from nexum.errors import UnavailableError
 from nexum.store.api import Drain, Mail, MailRow, Store, TaskKey
 
 MAX_ROUNDS = 20
@@ -122,6 +124,9 @@ class _Round:
             seen.add(row.mail.dedupe)
             self._take(row)
         self._result.taken += len(rows)
+        if self._known.state.suspended:
+            self._held.cancel_ready(waiting_tasks(self._known.state))
+            self._result.ready.clear()
         return len(rows) >= BATCH
 
     def _take(self, row: MailRow) -> None:
@@ -168,7 +173,11 @@ class _Round:
         )
         self._held.apply(made)
         known.state, known.hash = grown.state, made.new_hash
-        self._result.ready.extend((task.queue, task.key) for task in made.new_tasks if task.not_before <= self._now)
+        added = made.new_tasks
+        if isinstance(grown.events[0].body, RunResumed):
+            added = new_tasks(known.plan, grown.state)
+            self._held.restore(known.state.tenant, added)
+        self._result.ready.extend((task.queue, task.key) for task in added if task.not_before <= self._now)
         for key in self._never_begun(grown):
             stopped = AttemptStopped(Cell(key.path, key.visit, key.item), key.attempt, claimed=False)
             self._append(stopped, Mail(key.run_id, dedupe_of(key), "AttemptStopped", b"", actor="engine"))
@@ -189,12 +198,10 @@ def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown
 
     Raises the error again when the fact itself cannot be folded: then nothing is known that could be written.
     """
-    code = error.code if isinstance(error, NexumError) else "NX-R406"
     at = max(now, known.state.now)
     fact = Event(known.state.seq + 1, at, accept(known.plan, known.state, message, at))
     state = fold(known.state, fact)
-    cause = Error(code, f"{type(error).__name__}: {error}"[:2_000], type=type(error).__name__)
-    suspension = Event(state.seq + 1, at, RunSuspended(cause))
+    suspension = Event(state.seq + 1, at, RunSuspended(cause_of(error)))
     return Grown(fold(state, suspension), (fact, suspension))
 
 

@@ -10,11 +10,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TypeVar
 
 from nexum.broker.doorbell import Doorbell
-from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, NodeStopping, RunClosing
+from nexum.core.run.events import Cell, NodeStopping, RunClosing
 from nexum.core.run.fold import parent_of
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
@@ -23,19 +22,30 @@ from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
 from nexum.engine.draining import drain, grow
 from nexum.engine.graphs import Graphs
-from nexum.engine.loading import extend, keep_snapshot, load, read_payload
+from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, read_payload
 from nexum.engine.memory import Known, Memory
-from nexum.engine.reports import Report, claim_report, dedupe_of, outcome_report, record_of, stop_report
+from nexum.engine.reports import (
+    Report,
+    as_accepted,
+    claim_report,
+    dedupe_of,
+    hash_of,
+    outcome_report,
+    record_of,
+    stop_report,
+)
 from nexum.engine.seal import seal
+from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
 from nexum.engine.work import Outcome, Repair, Work
-from nexum.errors import InternalError, UnavailableError
-from nexum.store.api import Advance, Claimed, Record, StepAnswer, Store, TaskKey
+from nexum.errors import ConfigurationError, InternalError, UnavailableError
+from nexum.store.api import Advance, Claimed, StepAnswer, Store, TaskKey
 
 log = logging.getLogger("nexum.engine")
 
 T = TypeVar("T")
 PATIENCE = 30.0  # seconds for which a result is offered to a database that does not answer
 FIRST_TOKEN = 1
+UNFIT_PAUSE = 10_000_000  # us until a task is tried again that this installation could not begin
 
 
 class Engine:
@@ -72,28 +82,24 @@ class Engine:
     def begin(self, claimed: Claimed) -> Work | None:
         """Load what an attempt needs. None: there is nothing to execute, and what had to be said has been said.
 
-        Raises `UnavailableError` when the database does not answer; the claim is then found again by `adopt`.
+        A run that cannot go on is suspended and its claim given back. Raises `UnavailableError` when the database does not
+        answer; the claim is then found again by `adopt`. Raises `ConfigurationError` when this installation does not fit
+        the database; the task is then put off.
         """
         with self._lock:
             self._clock.set(claimed.now)
             if claimed.effect == "wait":
                 return None
-            known = self._current(claimed)
-            task = claimed.key
-            cell = Cell(task.path, task.visit, task.item)
-            at = known.state.cells.get(cell) if known is not None else None
-            if known is None or at is None or at.attempt != task.attempt or known.state.phase.is_ended:
-                self._discard(claimed)
+            try:
+                return self._begin(claimed)
+            except UnavailableError:
+                raise
+            except ConfigurationError:
+                self.store.release(self.session, claimed.key, claimed.token, pause=UNFIT_PAUSE)
+                raise
+            except Exception as error:  # noqa: BLE001 (`give_up` logs it: whatever it is, it stops this run alone)
+                self._give_up(claimed.key.run_id, error, (claimed.key, claimed.token))
                 return None
-            report = claim_report(self.store, claimed, tenant=known.state.tenant)
-            if report is None and at.status is CellStatus.STOPPING:
-                report = stop_report(task, claimed.token, tenant=known.state.tenant, key=at.key, claimed=True)
-            if report is not None:
-                return self._settle(known, report, keep=True)
-            if at.status is not CellStatus.SCHEDULED:
-                self._discard(claimed)
-                return None
-            return self._work(known, cell, at, task, claimed.token, claimed.deliveries, claimed.max_run)
 
     def finish(self, work: Work, outcome: Outcome, *, keep: bool = True) -> Work | None:
         """Record an outcome and let the run advance; gives the run's next work if it was claimed in the same commit.
@@ -136,13 +142,23 @@ class Engine:
     def drain(self, run_id: str, *, wait: bool = True) -> None:
         """Fold a run's mail and announce what became ready."""
         with self._lock:
-            known = self._memory.get(run_id)
-            self._memory.forget(run_id)
+            self._drain(run_id, wait=wait)
+
+    def _drain(self, run_id: str, *, wait: bool = True, claim: Claim | None = None) -> None:
+        """As `drain`; `claim` is what this session holds of the run and gives back should the run be unable to go on."""
+        known = self._memory.get(run_id)
+        self._memory.forget(run_id)
+        try:
             done = drain(self.store, self.graphs, run_id, known=known, wait=wait, clock=self._now)
-            if done.known is not None and not done.known.state.phase.is_ended:
-                self._memory.put(done.known)
-            for queue, key in done.ready:
-                self._doorbell.ring(queue, key)
+        except ELSEWHERE:
+            raise
+        except Exception as error:  # noqa: BLE001 (as in `begin`)
+            self._give_up(run_id, error, claim)
+            return
+        if done.known is not None and not done.known.state.phase.is_ended:
+            self._memory.put(done.known)
+        for queue, key in done.ready:
+            self._doorbell.ring(queue, key)
 
     def release(self, work: Work) -> None:
         """Give work back that was certainly not begun."""
@@ -153,13 +169,34 @@ class Engine:
 
     # the step
 
+    def _begin(self, claimed: Claimed) -> Work | None:
+        known = self._current(claimed)
+        task = claimed.key
+        if known.state.suspended:
+            self._put_aside(task, claimed.token)
+            return None
+        cell = Cell(task.path, task.visit, task.item)
+        at = known.state.cells.get(cell)
+        if at is None or at.attempt != task.attempt or known.state.phase.is_ended:
+            self._discard(claimed)
+            return None
+        report = claim_report(self.store, claimed, tenant=known.state.tenant)
+        if report is None and at.status is CellStatus.STOPPING:
+            report = stop_report(task, claimed.token, tenant=known.state.tenant, key=at.key, claimed=True)
+        if report is not None:
+            return self._settle(known, report, keep=True)
+        if at.status is not CellStatus.SCHEDULED:
+            self._discard(claimed)
+            return None
+        return self._work(known, cell, at, task, claimed.token, claimed.deliveries, claimed.max_run)
+
     def _settle(self, known: Known, report: Report, *, keep: bool) -> Work | None:
         """The fast path; whatever goes wrong in it is answered with `record` and the slow path."""
         state = known.state
         try:
             now = self._now()
             if report.payload:
-                known.remember(_hash_of(report), report.payload)
+                known.remember(hash_of(report), report.payload)
             grown = grow(self.store, known, report.message, now)
             if any(isinstance(event.body, RunClosing | NodeStopping) for event in grown.events):
                 self._record_and_drain(report, known.trace)  # stops race with claims: the row's lock decides
@@ -186,7 +223,7 @@ class Engine:
             )
             fact = grown.events[0].body
             body = rows[0].body if fact is report.message else b""
-            record = _as_accepted(record_of(report, session=self.session, trace=known.trace, at=now, body=body), fact)
+            record = as_accepted(record_of(report, session=self.session, trace=known.trace, at=now, body=body), fact)
         except UnavailableError:
             raise
         except Exception:
@@ -215,15 +252,29 @@ class Engine:
             return None
         known.state, known.hash = state, made.new_hash
         self._announce(made, answer)
+        claimed = made.new_tasks[made.claim].key if answer.claimed and made.claim >= 0 else None
+        claim = None if claimed is None else (claimed, FIRST_TOKEN)
+        try:
+            return self._next(known, made, claimed, mail=answer.mail)
+        except ELSEWHERE:
+            raise
+        except Exception as error:  # noqa: BLE001 (as in `begin`: the step stands, the run does not go on)
+            self._give_up(run_id, error, claim)
+            return None
+
+    def _next(self, known: Known, made: Advance, claimed: TaskKey | None, *, mail: bool) -> Work | None:
+        """The work that was claimed together with a step."""
+        run_id, state = made.run_id, known.state
         if state.phase.is_ended:
             self._memory.forget(run_id)
         else:
             keep_snapshot(self.store, known)
-        claimed = made.new_tasks[made.claim].key if answer.claimed and made.claim >= 0 else None
-        if answer.mail:
+        if mail:
             self.drain(run_id)
             fresh = self._memory.get(run_id)
-            if claimed is None or fresh is None:
+            if claimed is not None and (fresh is None or fresh.state.suspended):
+                self._put_aside(claimed, FIRST_TOKEN)
+            if claimed is None or fresh is None or fresh.state.suspended:
                 return None
             known = fresh
         if claimed is None:
@@ -245,7 +296,17 @@ class Engine:
         record = record_of(report, session=self.session, trace=trace, at=self._now())
         answer = self._patiently(lambda: self.store.record(record))
         if answer.recorded:
-            self._patiently(lambda: self.drain(run_id))
+            self._patiently(lambda: self._drain(run_id, claim=(report.task, report.token)))
+
+    def _put_aside(self, task: TaskKey, token: int) -> None:
+        """Give back a task of a run that is suspended, or that somebody else holds just now."""
+        run_id = task.run_id
+        if self.store.release(self.session, task, token):
+            self._patiently(lambda: suspend(self.store, run_id, None, actor=self._actor))
+
+    def _give_up(self, run_id: str, error: Exception, claim: Claim | None) -> None:
+        self._memory.forget(run_id)
+        self._patiently(lambda: give_up(self.store, run_id, error, session=self.session, claim=claim))
 
     def _patiently(self, act: Callable[[], T]) -> T:
         """Repeat an idempotent act until the database answers, for at most `PATIENCE` seconds."""
@@ -263,8 +324,8 @@ class Engine:
 
     # reading
 
-    def _current(self, claimed: Claimed) -> Known | None:
-        """The run exactly where the claim says it stands."""
+    def _current(self, claimed: Claimed) -> Known:
+        """The run exactly where the claim says it stands. Raises what `load` does, and NX-S120 for a run without events."""
         run_id = claimed.key.run_id
         known = self._memory.get(run_id)
         if known is not None and known.hash != claimed.last_hash:
@@ -275,8 +336,10 @@ class Engine:
         if known is None:
             self._memory.forget(run_id)
             known = load(self.store, self.graphs, run_id)
-            if known is not None:
-                self._memory.put(known)
+            if known is None:
+                raise InternalError("all events are gone", code="NX-S120", where=f"run {run_id}")
+            self._memory.put(known)
+        check_reaches(known, claimed.last_seq, claimed.last_hash)
         return known
 
     def _work(
@@ -333,19 +396,3 @@ class Engine:
             now = self.store.now()
             self._clock.set(now)
         return now
-
-
-def _hash_of(report: Report) -> str:
-    output = getattr(report.message, "output", None) or getattr(report.message, "raw", None)
-    return output.hash if output is not None else ""
-
-
-def _as_accepted(record: Record, fact: Body) -> Record:
-    """The record with what the run makes of the effect: a failure accepted as doubt leaves the effect in doubt."""
-    if record.effect is None:
-        return record
-    if isinstance(fact, EffectInDoubt):
-        return replace(record, effect=replace(record.effect, state="IN_DOUBT"))
-    if isinstance(fact, AttemptFailed) and fact.sent == "unknown":
-        return replace(record, effect=replace(record.effect, state="UNKNOWN"))
-    return record

@@ -48,7 +48,14 @@ def load(store: Store, graphs: Graphs, run_id: str) -> Known | None:
 
 def extend(known: Known, rows: Sequence[EventRow]) -> None:
     """Fold rows that follow what is known. Raises `InternalError` NX-S120 when they do not link to it."""
-    state, digest = known.state, known.hash
+    known.state, known.hash = link(known.state, known.hash, rows)
+    for row in rows:
+        if row.payload:
+            known.remember(sha256_hex(row.payload), row.payload)
+
+
+def link(state: State, digest: bytes, rows: Sequence[EventRow]) -> tuple[State, bytes]:
+    """Fold rows that follow a state with this last hash; needs no graph. Raises as `extend` does."""
     for row in rows:
         if row.prev_hash != digest:
             raise InternalError(
@@ -56,9 +63,18 @@ def extend(known: Known, rows: Sequence[EventRow]) -> None:
             )
         state = fold(state, unseal(row))
         digest = row.hash
-        if row.payload:
-            known.remember(sha256_hex(row.payload), row.payload)
-    known.state, known.hash = state, digest
+    return state, digest
+
+
+def check_reaches(known: Known, seq: int, digest: bytes) -> None:
+    """Raise `InternalError` NX-S120 when a run's events do not lead to where its row said it stands."""
+    state = known.state
+    if state.seq < seq or (state.seq == seq and known.hash != digest):
+        raise InternalError(
+            f"the events end at {state.seq} with another hash than the run has at {seq}",
+            code="NX-S120",
+            where=f"run {state.run_id}",
+        )
 
 
 def _from_snapshot(store: Store, head: Head) -> tuple[State, bytes, int]:

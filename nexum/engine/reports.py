@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nexum.core.canonical import sha256_hex
 from nexum.core.run.codec import encode_mail
@@ -127,3 +127,20 @@ def record_of(report: Report, *, session: str, trace: str, at: int, body: bytes 
         at=at,
     )
     return Record(report.task, session, report.token, mail, report.effect)
+
+
+def hash_of(report: Report) -> str:
+    """The hash of the payload that a report brings; "" when it brings none."""
+    output = getattr(report.message, "output", None) or getattr(report.message, "raw", None)
+    return output.hash if output is not None else ""
+
+
+def as_accepted(record: Record, fact: Body) -> Record:
+    """The record with what the run makes of the effect: a failure accepted as doubt leaves the effect in doubt."""
+    if record.effect is None:
+        return record
+    if isinstance(fact, EffectInDoubt):
+        return replace(record, effect=replace(record.effect, state="IN_DOUBT"))
+    if isinstance(fact, AttemptFailed) and fact.sent == "unknown":
+        return replace(record, effect=replace(record.effect, state="UNKNOWN"))
+    return record

@@ -7,6 +7,7 @@ see the same thing do it once. Timers are only read here; the run's own drain de
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 
 from nexum.broker.doorbell import Doorbell
@@ -14,16 +15,18 @@ from nexum.core.run.accept import SAFE_SHARE
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, Error, TimerFired
 from nexum.crash import crash
-from nexum.engine.draining import drain
+from nexum.engine.draining import BUSY, drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.reports import dedupe_of
-from nexum.errors import NexumError, UnavailableError
+from nexum.engine.suspending import ELSEWHERE, give_up
+from nexum.errors import UnavailableError
 from nexum.store.api import Held, Mail, Store, TaskKey
 
 log = logging.getLogger("nexum.sweep")
 
 SECOND = 1_000_000
 BATCH = 500
+REST = 60.0  # seconds before a run that could not be drained is tried again
 MACHINE_PATIENCE = 4  # times `poison_after` when the last process fell silent instead of being seen to die
 
 
@@ -66,6 +69,7 @@ class Sweeper:
         self._mail_after = mail_after
         self._told_after = told_after
         self._actor = actor
+        self._resting: dict[str, float] = {}
 
     def run_once(self) -> SweepReport:
         """Apply every rule once. Raises `UnavailableError` when the database does not answer."""
@@ -75,9 +79,11 @@ class Sweeper:
         self._due_timers(report, runs)
         self._late_starts(report, runs)
         crash("sweep.after_rule", rule="mail")
-        runs.update(dict.fromkeys(self._store.old_mail(self._mail_after, BATCH)))
+        self._resting = {run_id: until for run_id, until in self._resting.items() if until > time.monotonic()}
+        runs.update(dict.fromkeys(self._store.old_mail(self._mail_after, BATCH + len(self._resting))))
         for run_id in runs:
-            self._drain(run_id, report)
+            if run_id not in self._resting:
+                self._drain(run_id, report)
         for key, queue in self._store.ready_untold(self._told_after, BATCH):
             self._doorbell.ring(queue, key)
             report.told += 1
@@ -132,13 +138,23 @@ class Sweeper:
             done = drain(self._store, self._graphs, run_id, known=None, wait=False, clock=self._store.now)
         except UnavailableError:
             raise
-        except NexumError as error:  # one run that cannot be decided must not stop the others
+        except Exception as error:  # noqa: BLE001 (one run that cannot be decided must not stop the others)
             report.failed += 1
+            self._resting[run_id] = time.monotonic() + REST
             log.error("run %s cannot be drained: %s", run_id, error)
+            if not isinstance(error, ELSEWHERE):
+                self._give_up(run_id, error)
             return
         report.drained += 1
         for queue, key in done.ready:
             self._doorbell.ring(queue, key)
+
+    def _give_up(self, run_id: str, error: Exception) -> None:
+        try:
+            give_up(self._store, run_id, error, session=self._actor)
+        except UnavailableError as busy:  # whoever holds the run's row will find the same
+            if busy.code != BUSY:
+                raise
 
     def _mail(self, key: TaskKey, body: Body) -> Mail:
         return Mail(key.run_id, dedupe_of(key), type(body).__name__, encode_mail(body), actor=self._actor)

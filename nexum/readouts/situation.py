@@ -63,7 +63,7 @@ def situation(
     doubted: dict[str, int] = {}
     suspended_at, trouble, reason = 0, None, ""
     for row in told:
-        body = from_bytes(row.body)
+        body = _body(row)
         match row.type:
             case "AttemptFailed":
                 failed[row.path] = _trouble(body.get("error"), row.path)
@@ -77,15 +77,16 @@ def situation(
                 trouble = _trouble(body.get("error"), *body.get("cell", [""])[:1])
             case "CancelRequested" | "RunCancelled" | "RunTerminated":
                 reason = str(body.get("reason", ""))
-    most = attempts or {}
+    most, phase = attempts or {}, phase_of(run.status)
     return Situation(
         run_id=run.run_id,
         workflow=run.workflow,
         version=run.version,
-        phase=phase_of(run.status),
+        phase=phase,
         started_at=run.created_at,
         ended_at=run.ended_at,
         suspended_at=suspended_at,
+        broken="" if phase.is_ended else run.error_code,
         tasks=tuple(_task(row, crew, most, failed.get(row.path)) for row in tasks),
         doubts=tuple(
             DoubtSeen(row.path, doubted.get(row.path, row.claimed_at), row.tool)
@@ -132,6 +133,15 @@ def _task(row: TaskRow, crew: Crew, attempts: Mapping[str, int], trouble: Troubl
         silent=silent,
         trouble=trouble,
     )
+
+
+def _body(row: ToldRow) -> Mapping[str, Any]:
+    """What an event says; nothing when it is damaged, which the page of the run tells by itself."""
+    try:
+        found = from_bytes(row.body)
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
 
 
 def _trouble(error: Mapping[str, Any] | None, path: str = "") -> Trouble:

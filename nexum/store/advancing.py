@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from nexum.errors import InternalError
-from nexum.store.api import Advance, TaskKey
-from nexum.store.rows import INSERT_EFFECT, INSERT_EVENTS, INSERT_TASKS, claimable, event_row, new_effect_row, task_row
+from nexum.store.api import Advance, NewTask, TaskKey
+from nexum.store.rows import (
+    INSERT_EFFECT,
+    INSERT_EVENTS,
+    INSERT_TASKS,
+    RESTORE_TASKS,
+    claimable,
+    event_row,
+    new_effect_row,
+    task_row,
+)
 from nexum.store.statement import Statement, Transaction
 
 _MOVE = Statement("""
@@ -95,3 +106,8 @@ def _add_tasks(tx: Transaction, advance: Advance, now: int, session: str) -> boo
 def cancel_ready(tx: Transaction, keys: tuple[TaskKey, ...]) -> frozenset[TaskKey]:
     """Take READY tasks away; gives those that were still READY."""
     return frozenset(key for key in keys if tx.run(_CANCEL, **key._asdict()))
+
+
+def restore(tx: Transaction, tenant: str, tasks: Sequence[NewTask], now: int) -> None:
+    """Put tasks back, READY; one that is there is held by somebody and stays as it is."""
+    tx.insert(RESTORE_TASKS, [task_row(task, tenant, now, "") for task in tasks])

@@ -82,6 +82,9 @@ class Drain(Protocol):
     def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
         """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""
 
+    def restore(self, tenant: str, tasks: Sequence[NewTask]) -> None:
+        """Put tasks back into the queue, READY; those that are there stay as they are."""
+
     def take(self, ids: Sequence[int]) -> None:
         """Remove mail that was folded or dropped."""
 
@@ -146,6 +149,9 @@ class Store(Protocol):
     def events_after(self, run_id: str, seq: int, limit: int = 100_000) -> Sequence[EventRow]:
         """A run's events with a higher number, in order."""
 
+    def mark(self, run_id: str, code: str) -> None:
+        """Show an error on the row of a run that has not ended; the next event takes it away. Decides nothing."""
+
     def snapshot(self, run_id: str) -> Snapshot | None:
         """The run's newest snapshot."""
 
@@ -162,8 +168,8 @@ class Store(Protocol):
     def adopt(self, session: str) -> Sequence[Claimed]:
         """The tasks that this session holds by the database's knowledge."""
 
-    def release(self, session: str, key: TaskKey, token: int) -> bool:
-        """Give a claimed task back that was certainly not begun: READY again, and its effect unclaimed."""
+    def release(self, session: str, key: TaskKey, token: int, *, pause: int = 0) -> bool:
+        """Give a claimed task back that was certainly not begun: READY again, in `pause` us, and its effect unclaimed."""
 
     def drop_task(self, key: TaskKey, token: int) -> bool:
         """Remove a claimed task that its run does not know; False when somebody else holds it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from nexum.store import advancing, log
-from nexum.store.api import Advance, EventRow, Head, MailRow, TaskKey
+from nexum.store.api import Advance, EventRow, Head, MailRow, NewTask, TaskKey
 from nexum.store.rows import clean, mail_row
 from nexum.store.statement import Insert, Statement, Transaction
 from nexum.store.tables import inbox_dead, late_arrivals
@@ -47,6 +47,10 @@ class HeldRun:
     def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
         """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""
         return advancing.cancel_ready(self._tx, tuple(keys))
+
+    def restore(self, tenant: str, tasks: Sequence[NewTask]) -> None:
+        """Put tasks back into the queue, READY; those that are there stay as they are."""
+        advancing.restore(self._tx, tenant, tasks, self._tx.now())
 
     def take(self, ids: Sequence[int]) -> None:
         """Remove mail that was folded or dropped."""

@@ -33,7 +33,9 @@ _BY_DEAD = Statement(f"""
      WHERE s.state IN ('ENDED', 'DEAD')
      ORDER BY t.claimed_at LIMIT :most""")  # noqa: S608
 _RELEASE = Statement(f"""
-    UPDATE nexum_tasks SET state = 'READY', session = '', claimed_at = 0, deliveries = deliveries - 1
+    UPDATE nexum_tasks
+       SET state = 'READY', session = '', claimed_at = 0, deliveries = deliveries - 1,
+           not_before = CASE WHEN :pause > 0 THEN {{now}} + :pause ELSE not_before END
      WHERE {_CELL} AND state = 'CLAIMED' AND session = :session AND token = :token""")  # noqa: S608
 _EFFECT_OF = f"""
     tenant = (SELECT tenant FROM nexum_tasks WHERE {_CELL})
@@ -77,10 +79,10 @@ def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
     ]
 
 
-def release(tx: Transaction, session: str, key: TaskKey, token: int) -> bool:
-    """Give back a task that was certainly not begun; its effect is as it was before the claim."""
+def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int = 0) -> bool:
+    """Give back a task that was certainly not begun, for `pause` us to nobody; its effect is as it was before the claim."""
     name = {**key._asdict(), "token": token}
-    if not tx.run(_RELEASE, **name, session=session):
+    if not tx.run(_RELEASE, **name, session=session, pause=pause):
         return False
     tx.run(_UNCLAIM_NEW, **name)
     tx.run(_UNCLAIM, **name)

@@ -15,6 +15,8 @@ from nexum.store.statement import Statement, Transaction
 SQUEEZE = 512  # bytes from which compression is worth its time
 
 _HEAD = Statement(f"SELECT {HEAD_COLUMNS} FROM nexum_runs WHERE run_id = :run_id")  # noqa: S608
+_MARK = Statement("""
+    UPDATE nexum_runs SET error_code = :code WHERE run_id = :run_id AND ended_at = 0 AND error_code <> :code""")
 _EVENTS = Statement(f"""
     SELECT {EVENT_COLUMNS} FROM nexum_events WHERE run_id = :run_id AND seq > :seq ORDER BY seq LIMIT :most""")  # noqa: S608
 _INBOX = Statement(f"""
@@ -39,6 +41,11 @@ def head(tx: Transaction, run_id: str) -> Head | None:
     """Where a run stands."""
     found = tx.row(_HEAD, run_id=run_id)
     return rows.head(found) if found else None
+
+
+def mark(tx: Transaction, run_id: str, code: str) -> None:
+    """Show an error on the row of a run that has not ended. A projection for people: nobody decides by it."""
+    tx.run(_MARK, run_id=run_id, code=code)
 
 
 def events_after(tx: Transaction, run_id: str, seq: int, limit: int) -> list[EventRow]:

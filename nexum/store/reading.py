@@ -337,7 +337,8 @@ def _word(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
 def _standing(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     """The same order of severity as `nexum.core.run.standing`, in SQL."""
     name = asked.value.lower()
-    is_open = runs.c.status.in_(OPEN)
+    sound = runs.c.error_code == ""  # an open run that shows an error cannot be continued
+    is_open = and_(runs.c.status.in_(OPEN), sound)
     mine = tasks.c.run_id == runs.c.run_id
     any_task = exists().where(mine)
     claimed = exists().where(mine, tasks.c.state == "CLAIMED")
@@ -345,12 +346,12 @@ def _standing(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     served = exists().where(mine, tasks.c.queue.in_(query.live_queues)) if query.live_queues else false()
     doubt = exists().where(effects.c.run_id == runs.c.run_id, effects.c.state == "IN_DOUBT")
     # A run that is open and has neither task nor doubt nor timer is suspended: nothing else could move it.
-    stuck = and_(is_open, not_(any_task), not_(doubt))
-    moving = and_(runs.c.status == "RUNNING", not_(doubt), any_task)
+    stuck = and_(runs.c.status.in_(OPEN), or_(not_(sound), and_(not_(any_task), not_(doubt))))
+    moving = and_(runs.c.status == "RUNNING", sound, not_(doubt), any_task)
     found = {
         "in_doubt": and_(is_open, doubt),
         "needs_attention": stuck,
-        "closing": and_(runs.c.status == "CLOSING", not_(doubt), any_task, served),
+        "closing": and_(runs.c.status == "CLOSING", sound, not_(doubt), any_task, served),
         "running": and_(moving, claimed),
         "no_worker": and_(is_open, not_(doubt), any_task, not_(claimed), not_(served)),
         "queued": and_(moving, not_(claimed), served, due),

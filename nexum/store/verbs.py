@@ -118,6 +118,11 @@ class Verbs(ABC):
         with self.database.once() as tx:
             return log.events_after(tx, run_id, seq, limit)
 
+    def mark(self, run_id: str, code: str) -> None:
+        """Show an error on the row of a run; see `api.Store`."""
+        with self.database.alone() as tx:
+            log.mark(tx, run_id, code)
+
     def snapshot(self, run_id: str) -> Snapshot | None:
         """The run's newest snapshot."""
         with self.database.once() as tx:
@@ -144,10 +149,10 @@ class Verbs(ABC):
         with self.database.alone() as tx:
             return leases.adopt(tx, session)
 
-    def release(self, session: str, key: TaskKey, token: int) -> bool:
-        """Give a claimed task back that was certainly not begun."""
+    def release(self, session: str, key: TaskKey, token: int, *, pause: int = 0) -> bool:
+        """Give a claimed task back that was certainly not begun; see `api.Store`."""
         with self.database.transaction() as tx:
-            return leases.release(tx, session, key, token)
+            return leases.release(tx, session, key, token, pause)
 
     def drop_task(self, key: TaskKey, token: int) -> bool:
         """Remove a claimed task that its run does not know; False when somebody else holds it."""

@@ -55,6 +55,24 @@ DOUBT = DoubtSeen("refund", NOW - 2 * MINUTE, "pay.refund")
             ),
         ),
         (
+            replace(
+                RUN, suspended_at=NOW - MINUTE, trouble=Trouble("NX-S121", "the payload 8f9a is missing or damaged")
+            ),
+            "needs_attention",
+            (
+                "Suspended: the run cannot go on (NX-S121): the payload 8f9a is missing or damaged. Its events are kept; "
+                "nothing is executed meanwhile."
+            ),
+        ),
+        (
+            replace(RUN, broken="NX-S120", suspended_at=1, tasks=(AGAIN,)),
+            "needs_attention",
+            (
+                "Stopped: nothing can be appended to its history (NX-S120), not even a suspension. Nothing is executed; "
+                "it is looked at again every 10 min and goes on once the history is repaired."
+            ),
+        ),
+        (
             replace(RUN, suspended_at=NOW - MINUTE, trouble=Trouble("NX-R406", "KeyError: 'x'"), doubts=(DOUBT,)),
             "needs_attention",
             "Suspended: the engine could not decide what follows (NX-R406): KeyError: 'x'. Nothing recorded is lost.",

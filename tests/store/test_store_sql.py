@@ -30,10 +30,13 @@ def test_a_run_is_never_locked_for_update() -> None:
     assert any("FOR NO KEY UPDATE" in path.read_text() for path in SOURCES)
 
 
-def test_the_status_of_a_run_changes_only_with_its_sequence() -> None:
-    found = statements()
+MARK = "UPDATE nexum_runs SET error_code = :code WHERE"  # a projection that people see and nobody decides by
 
-    assert len(found) >= 3
+
+def test_the_status_of_a_run_changes_only_with_its_sequence() -> None:
+    found = [(name, statement) for name, statement in statements() if statement != MARK]
+
+    assert len(found) == len(statements()) - 1 >= 3
     for name, statement in found:
         assert "last_seq" in statement, f"{name}: {statement}"
         assert "last_hash" in statement, f"{name}: {statement}"

@@ -6,6 +6,8 @@ import os
 import signal
 
 from fleet import Fleet
+from nexum.store.statement import Statement
+from nexum.store.verbs import Verbs
 from waiting import until
 
 SOON = 20
@@ -131,3 +133,25 @@ def _is_alive(pid: int) -> bool:
         return False
     with open(f"/proc/{pid}/stat") as stat:
         return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def test_runs_that_cannot_go_on_stop_alone_and_their_worker_ends_the_others(fleet: Fleet) -> None:
+    spoilt, broken = (fleet.start("Chain", name) for name in ("spoilt", "broken"))
+    assert isinstance(fleet.store, Verbs)
+    with fleet.store.database.transaction() as tx:
+        tx.run(
+            Statement("UPDATE nexum_events SET payload = :other WHERE run_id = :run AND seq = 1"),
+            other=b"{}",
+            run=spoilt,
+        )
+        tx.run(Statement("UPDATE nexum_events SET hash = :other WHERE run_id = :run"), other=bytes(32), run=broken)
+    fleet.worker(processes=1)
+    with fleet.sweeping():
+        runs = [fleet.start("Chain", f"sound{number}") for number in range(4)]
+        until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
+        until(lambda: fleet.events(spoilt)[-1] == "RunSuspended" and "NX-S120" in fleet.output(), SOON)
+        more = fleet.start("Chain", "later")
+        until(lambda: fleet.status(more) == "COMPLETED", SOON)
+    assert fleet.output().count(f"[NX-S121] run {spoilt} is suspended") == 1
+    assert fleet.output().count(f"[NX-S120] run {broken} cannot go on") == 1
+    assert {line[1] for line in fleet.acts("first")} == {"sound0", "sound1", "sound2", "sound3", "later"}

@@ -1,7 +1,8 @@
 """Which tasks and timers exist: a function of the state, and nothing else.
 
 `tasks_of` is the definition; the engine writes differences as events happen, `nexum doctor --rebuild` and the property
-tests compare the two. A task exists for each cell whose attempt may be executed or is under way.
+tests compare the two. A task exists for each cell whose attempt may be executed or is under way; while a run is suspended,
+those that nobody holds are out of the queue, and its resumption puts them back.
 """
 
 from __future__ import annotations

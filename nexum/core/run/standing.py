@@ -1,7 +1,7 @@
 """Why is this run not moving? One sentence, who can do something about it, and the command that helps.
 
 Pure: what is known about a run goes in, a `Standing` comes out. The order of severity is fixed: what has ended; what only
-a person can mend (suspended, in doubt); closing; then what is under way before what waits, because a run with a node at
+a person can mend (a broken history, suspended, in doubt); closing; then what is under way before what waits, because a run with a node at
 work *is* moving. Times are microseconds since 1970 by the store's clock.
 """
 
@@ -16,6 +16,7 @@ SECOND = 1_000_000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+LATER = 10 * MINUTE  # until a run whose history cannot be continued is looked at again
 STANDINGS = {
     "running": "Running",
     "queued": "Queued",
@@ -78,7 +79,10 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything that a standing is made from. `trouble` is the run's error, or that of its suspension."""
+    """Everything that a standing is made from. `trouble` is the run's error, or that of its suspension.
+
+    `broken` is the code that says why nothing can be appended to an open run ("" when it can).
+    """
 
     run_id: str
     workflow: str
@@ -87,6 +91,7 @@ class Situation:
     started_at: int
     ended_at: int = 0
     suspended_at: int = 0
+    broken: str = ""
     tasks: tuple[TaskSeen, ...] = ()
     doubts: tuple[DoubtSeen, ...] = ()
     trouble: Trouble | None = None
@@ -120,6 +125,8 @@ def explain(seen: Situation, now: int) -> Standing:
 def _explained(seen: Situation, now: int) -> Standing:
     if seen.phase.is_ended:
         return _ended(seen)
+    if seen.broken:
+        return _broken(seen)
     if seen.suspended_at:
         return _suspended(seen)
     if seen.doubts:
@@ -181,13 +188,29 @@ def _ended(seen: Situation) -> Standing:
 
 def _suspended(seen: Situation) -> Standing:
     trouble = seen.trouble or Trouble("NX-R406", "")
+    if trouble.code == "NX-R406":
+        said = f"Suspended: the engine could not decide what follows{_told(trouble)}. Nothing recorded is lost."
+    else:
+        said = f"Suspended: the run cannot go on{_told(trouble)}. Its events are kept; nothing is executed meanwhile."
     return Standing(
         "needs_attention",
         seen.suspended_at,
-        f"Suspended: the engine could not decide what follows{_told(trouble)}. Nothing recorded is lost.",
+        said,
         who="whoever runs Nexum",
         commands=(f"nexum show {seen.run_id}", f"nexum explain {trouble.code}"),
         docs=trouble.code,
+    )
+
+
+def _broken(seen: Situation) -> Standing:
+    return Standing(
+        "needs_attention",
+        0,
+        f"Stopped: nothing can be appended to its history ({seen.broken}), not even a suspension. Nothing is executed; "
+        f"it is looked at again every {span(LATER)} and goes on once the history is repaired.",
+        who="whoever runs Nexum",
+        commands=(f"nexum show {seen.run_id}", f"nexum explain {seen.broken}"),
+        docs=seen.broken,
     )
 
 
