@@ -19,8 +19,6 @@ import click
 
 DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- Made by `python docs/generate.py`; change the code, not this page. -->\n"
-UNREAD = " *(kept for later; nothing reads it yet)*"
-PACKAGES = ("nexum", "orchestrator", "workers", "dashboard")
 FAMILIES = {
     "B": "building a workflow",
     "D": "deploying versions",
@@ -97,11 +95,9 @@ def settings() -> str:
     """All settings with defaults and where they may stand."""
     from nexum.settings import DashboardSettings, Settings
 
-    read = _attributes_read()
-
     def rows(model: type) -> list[str]:
         return [
-            f"| `{name}` | {_shown(field.default)} | {_cell(field.description or '')}{'' if name in read else UNREAD} |"
+            f"| `{name}` | {_shown(field.default)} | {_cell(field.description or '')} |"
             for name, field in model.model_fields.items()  # type: ignore[attr-defined]
             if name not in ("sources", "dashboard")
         ]
@@ -314,16 +310,6 @@ def _options(
         if record is not None and parameter.name not in drop and (keep is None or parameter.name in keep):
             rows.append(f"| `{_cell(record[0])}` | {_cell(record[1])} |")
     return ["| option | |", "|---|---|", *rows] if rows else []
-
-
-def _attributes_read() -> set[str]:
-    """Every attribute of something called settings or dashboard that some code of ours reads."""
-    sources = [path for room in PACKAGES for path in (DOCS.parent / room).rglob("*.py") if path.name != "settings.py"]
-    return {
-        name
-        for path in sources
-        for name in re.findall(r"(?=\b(?:settings|dashboard|chosen\(\))\.([a-z_]+))", path.read_text("utf-8"))
-    }
 
 
 def _shown(value: object) -> str:

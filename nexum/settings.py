@@ -118,11 +118,13 @@ class Settings(BaseModel):
         default=1800.0, ge=0, description="how long a stopping worker waits for its handlers, seconds"
     )
     poison_after: int = Field(default=5, ge=1, description="a task that killed so many workers is not given to another")
-    retention_days: int = Field(default=30, ge=1, description="ended runs are kept so long")
     llm: Table = Field(default={}, description="language models by provider name")
-    policy: Table = Field(default={}, description="rules of the compatibility contract that this project raises")
     dashboard: DashboardSettings = DashboardSettings()
-    flower_url: str = Field(default="", description="where Flower is, for links")
+    flower_url: str = Field(
+        default="",
+        pattern="^(https?://|/|$)",
+        description="where Flower is; every page of the dashboard then has a link to it",
+    )
     sources: Mapping[str, str] = Field(default={}, exclude=True, repr=False, description="which place gave which key")
 
     @property

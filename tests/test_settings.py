@@ -71,8 +71,18 @@ def test_pyproject_says_modules_and_settings(tmp_path: Path) -> None:
     assert (settings.workflows, settings.django_settings) == (("shop.agents",), "shop.settings")
 
 
-def test_the_policy_table_of_pyproject_is_kept(tmp_path: Path) -> None:
-    assert load(pyproject=project(tmp_path, "[tool.nexum.policy]\nC401 = 'breaking'\n")).policy == {"C401": "breaking"}
+@pytest.mark.parametrize("key", ["RETENTION_DAYS", "POLICY"])
+def test_a_key_of_an_early_version_that_nothing_read_is_not_a_setting(key: str) -> None:
+    assert f'NEXUM["{key}"]' in refused("NX-F101", django={key: 30})
+
+
+@pytest.mark.parametrize("address", ["http://flower.local:5555", "https://ops.shop/flower/", "/flower/", ""])
+def test_flower_is_somewhere_a_browser_can_go(address: str) -> None:
+    assert load(django={"FLOWER_URL": address}).flower_url == address
+
+
+def test_flower_is_not_where_a_browser_would_run_it() -> None:
+    assert "flower_url" in refused("NX-F102", django={"FLOWER_URL": "javascript:alert(1)"})
 
 
 def test_django_spells_nested_keys_in_capitals_too() -> None:

@@ -66,6 +66,7 @@ def show(request: HttpRequest, viewer: Viewer, template: str, document: Document
         "brand": settings.dashboard.brand,
         "base_template": settings.dashboard.base_template or "nexum/base.html",
         "links": settings.dashboard.links,
+        "flower_url": settings.flower_url,
         **more,
     }
     return render(request, template, context)
