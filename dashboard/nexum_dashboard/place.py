@@ -9,6 +9,8 @@ from nexum.client.connect import Connection, connect, project_settings
 from nexum.settings import Settings
 from nexum.store.verbs import Verbs
 
+PATIENCE = 5.0  # seconds after which a read for a page is given up
+
 
 @lru_cache(maxsize=1)
 def chosen() -> Settings:
@@ -22,5 +24,5 @@ def connection() -> Connection:
 
 
 def store() -> Verbs:
-    """The store that pages read from."""
-    return cast("Verbs", connection().store)
+    """The store that pages, lists and metrics read from: no read holds a thread of the web server for long."""
+    return cast("Verbs", connection().store).within(PATIENCE)

@@ -16,6 +16,9 @@ class Database(Protocol):
     def once(self) -> AbstractContextManager[Transaction]:
         """Statements that commit one by one."""
 
+    def reading(self, seconds: float) -> AbstractContextManager[Transaction]:
+        """One statement that reads and is cancelled after so long, where the database can do that; nothing may be written."""
+
     def joined(self) -> AbstractContextManager[Transaction]:
         """One transaction; part of the caller's when the database was opened on a caller's connection."""
 

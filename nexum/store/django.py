@@ -30,6 +30,7 @@ from nexum.store.address import Address, parse
 from nexum.store.api import Store
 from nexum.store.failures import GONE
 from nexum.store.postgres import PostgresStore
+from nexum.store.postgres_database import limit
 from nexum.store.sqlite import SqliteStore
 from nexum.store.statement import Transaction
 
@@ -58,6 +59,26 @@ class DjangoDatabase:
             if error.code in GONE and not connection.in_atomic_block:
                 connection.close()
             raise
+
+    @contextmanager
+    def reading(self, seconds: float) -> Iterator[Transaction]:
+        """One statement, cancelled after so long on PostgreSQL.
+
+        Inside the caller's transaction it is wrapped into a savepoint that is rolled back: that takes the limit away again,
+        and keeps the caller's transaction whole when the limit is reached.
+        """
+        with self.once() as here:
+            if self.dialect != "postgresql":
+                yield here
+            elif connections[self._alias].get_autocommit():
+                here.ahead(limit(seconds))
+                yield here
+            else:
+                here.execute(f"SAVEPOINT nexum_read; {limit(seconds)}")
+                try:
+                    yield here
+                finally:
+                    here.execute("ROLLBACK TO SAVEPOINT nexum_read; RELEASE SAVEPOINT nexum_read")
 
     @contextmanager
     def alone(self) -> Iterator[Transaction]:

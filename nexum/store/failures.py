@@ -53,6 +53,12 @@ def from_driver(error: Exception) -> NexumError:
     return _made((InternalError, "NX-X100"), error)
 
 
+def was_cancelled(error: NexumError) -> bool:
+    """Whether the database ended a statement because it took too long, or because somebody told it to."""
+    cause = error.__cause__
+    return "57014" in (getattr(cause, "pgcode", ""), getattr(cause, "sqlstate", ""))
+
+
 def unstorable(error: ValueError) -> NexumError:
     """A text that no text column can hold."""
     return InputError(f"text cannot be stored: {error}", code="NX-S107")

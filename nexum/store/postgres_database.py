@@ -32,6 +32,11 @@ PATIENCE = {
 }
 
 
+def limit(seconds: float) -> str:
+    """What ends every statement of a transaction after so long."""
+    return f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"
+
+
 class PostgresDatabase:
     """A server's database and the connections to it. `clock` replaces the server's clock in tests."""
 
@@ -65,6 +70,13 @@ class PostgresDatabase:
         self._give(connection)
 
     alone = once
+
+    @contextmanager
+    def reading(self, seconds: float) -> Iterator[Transaction]:
+        """One statement, cancelled after so long. Limit and statement are one message, and so one transaction."""
+        with self.once() as transaction:
+            transaction.ahead(limit(seconds))
+            yield transaction
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -11,7 +11,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from nexum.errors import UnavailableError
 from nexum.store.failures import from_driver
@@ -78,6 +78,10 @@ class SqliteDatabase:
             self._free.append(connection)
 
     joined = transaction
+
+    def reading(self, seconds: float) -> AbstractContextManager[Transaction]:
+        """As `once`: a file of this machine's, for development, needs no limit."""
+        return self.once()
 
     def close(self) -> None:
         """Close the connections that nobody uses."""

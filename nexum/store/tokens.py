@@ -93,13 +93,14 @@ def check_token(store: Verbs, token: str) -> Token | None:
     digest = _hash(token)
     with store.database.once() as tx:
         found = tx.row(_FIND, hash=digest)
-        if found is None:
-            return None
-        name, scopes, expires_at, last_used_at, revoked_at = found
-        now = tx.now()
-        if revoked_at or (expires_at and expires_at <= now):
-            return None
-        if now - last_used_at > USED_EVERY:
+    if found is None:
+        return None
+    name, scopes, expires_at, last_used_at, revoked_at = found
+    now = store.now()
+    if revoked_at or (expires_at and expires_at <= now):
+        return None
+    if now - last_used_at > USED_EVERY:
+        with store.database.joined() as tx:
             tx.run(_USED, hash=digest)
     return Token(name, frozenset(scopes.split()))
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from sqlalchemy import Select
 
@@ -30,6 +31,7 @@ from nexum.store.api import (
     VersionRow,
 )
 from nexum.store.database import Database
+from nexum.store.limited import LimitedDatabase
 from nexum.store.statement import DIALECTS
 
 
@@ -48,6 +50,12 @@ class Verbs(ABC):
     def close(self) -> None:
         """Give back all connections."""
         self.database.close()
+
+    def within(self, seconds: float) -> Self:
+        """This store for pages: a read that takes longer raises `UnavailableError` NX-S109; see `limited`."""
+        other = copy(self)
+        other.database = LimitedDatabase(self.database, seconds)
+        return other
 
     def select(self, query: Select[Any]) -> list[tuple[Any, ...]]:
         """Rows of a query over `nexum.store.tables`, for pages and reports; bytes come as the driver gives them."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 
-from nexum.errors import Entry
+from nexum.errors import Entry, NexumError
 from nexum.errors.catalogue import CATALOGUE
 from nexum.readouts.document import Document
 from nexum.readouts.metrics import CONTENT_TYPE, read_metrics
@@ -12,7 +12,7 @@ from nexum.readouts.versions import read_versions
 from nexum.store.tokens import check_token
 from nexum_dashboard.access import Viewer
 from nexum_dashboard.api.callers import bearer
-from nexum_dashboard.pages.respond import MissingError, page, show
+from nexum_dashboard.pages.respond import MissingError, log, page, show, status_of
 from nexum_dashboard.place import store
 
 FAMILIES = {
@@ -81,10 +81,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
     header = request.headers.get("Authorization", "")
     if not header:
         return _metrics_page(request)
-    token = check_token(store(), bearer(header))
-    if token is None or "runs:read" not in token.scopes:
-        return HttpResponse(status=403 if token else 401, headers={} if token else {"WWW-Authenticate": "Bearer"})
-    return _metrics_text()
+    try:
+        token = check_token(store(), bearer(header))
+        if token is None or "runs:read" not in token.scopes:
+            return HttpResponse(status=403 if token else 401, headers={} if token else {"WWW-Authenticate": "Bearer"})
+        return _metrics_text()
+    except NexumError as error:
+        log.error("metrics failed: %s", error)
+        return HttpResponse(f"{error}\n", status=status_of(error), content_type="text/plain; charset=utf-8")
 
 
 @page

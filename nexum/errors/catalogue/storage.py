@@ -82,6 +82,18 @@ STORAGE = (
         exit_code=70,
     ),
     Entry(
+        "NX-S109",
+        "reading for a page took too long",
+        "PostgreSQL had not answered a read for a page, a list or the metrics within five seconds, and was told to stop.",
+        "A page that takes longer is reloaded, and each reload would ask again while the web server waits for all of them.",
+        (
+            "narrow the list: `workflow:RefundAgent started:<24h`",
+            "if narrow lists are slow too, look for a lock (`pg_locks`), or let PostgreSQL look at its tables: `ANALYZE`",
+        ),
+        exit_code=69,
+        retryable=True,
+    ),
+    Entry(
         "NX-S110",
         "database has no Nexum tables",
         "The tables of Nexum do not exist in this database.",
