@@ -135,8 +135,8 @@ def _spelled(node: Any, *, in_class: bool = False) -> Any:
     """A syntax node as JSON: its type and its fields, empty ones left out."""
     if isinstance(node, list):
         return [_spelled(item, in_class=in_class) for item in node]
-    if isinstance(node, ast.Constant):
-        return ["Constant", type(node.value).__name__, repr(node.value)]
+    if isinstance(node, ast.Constant):  # which characters `repr` escapes depends on the Python, `ascii` escapes all
+        return ["Constant", type(node.value).__name__, ascii(node.value)]
     if isinstance(node, ast.AnnAssign) and not in_class:  # `x: int = 1` does what `x = 1` does
         return ["Assign", {"targets": [_spelled(node.target)], "value": _spelled(node.value)}]
     if not isinstance(node, ast.AST):
@@ -145,9 +145,18 @@ def _spelled(node: Any, *, in_class: bool = False) -> Any:
     for name, value in ast.iter_fields(node):
         if name in _SILENT or value is None or value == [] or _is_annotation(node, name, in_class=in_class):
             continue
-        body = _undocumented(node, value) if name == "body" else value
-        spelled[name] = _spelled(body, in_class=isinstance(node, ast.ClassDef) and name == "body")
+        counted = _counted(node, name, value)
+        spelled[name] = _spelled(counted, in_class=isinstance(node, ast.ClassDef) and name == "body")
     return [type(node).__name__, spelled]
+
+
+def _counted(node: ast.AST, field: str, value: Any) -> Any:
+    """What counts of a field: a body without its docstring; of an f-string no empty text, which only Python 3.12 has."""
+    if field == "body":
+        return _undocumented(node, value)
+    if isinstance(node, ast.JoinedStr):
+        return [part for part in value if not (isinstance(part, ast.Constant) and part.value == "")]
+    return value
 
 
 def _undocumented(node: ast.AST, body: Any) -> Any:

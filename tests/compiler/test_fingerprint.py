@@ -29,6 +29,15 @@ def handler(amount: int) -> int:
     return cut(share) + 1
 '''
 
+TELLING = r"""
+def handler(amount: int, width: int) -> str:
+    match amount:
+        case 0 | 1 as few if (left := width):
+            return f"{few:>{width}}" "🫨⿼" f"{left!r:{width}.{width}f}{{}}"
+        case _:
+            return f"" f"{amount:}{amount = }" rf"{width:%d}\d" u"\u2ffc" + str(b"\xff") + str(1e3j)
+"""
+
 
 @pytest.fixture
 def handler_of(tmp_path: Path) -> Callable[[str], Callable[..., Any]]:
@@ -154,6 +163,11 @@ def test_another_process_gives_the_same_fingerprint(tmp_path: Path) -> None:
     there = subprocess.run([sys.executable, "-c", program], env=path, capture_output=True, text=True, check=True)
 
     assert there.stdout.strip() == here
+
+
+def test_every_python_gives_the_same_fingerprint(handler_of: Callable[[str], Callable[..., Any]]) -> None:
+    # Syntax trees differ in format widths (an empty text after them in 3.12), and `repr` in which characters it escapes.
+    assert fingerprint(handler_of(TELLING)) == "sha256:fa0851eff141010c59dbfcf50657c07c66699be248ab3713bac2e838d6df8cd3"
 
 
 def test_a_lambda_has_no_fingerprint() -> None:

@@ -69,6 +69,9 @@ OTHER = {
 }
 
 
+EVERYWHERE = "sha256:01febe5be9d348569d0eb38492a42ad724634a84ad5b33820c36f77cadd9d183"
+
+
 def version(folder: Path, text: str, seed: str = "0") -> str:
     """The version that a fresh process computes."""
     folder.mkdir()
@@ -91,6 +94,11 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> str:
 def test_two_processes_agree(original: str, tmp_path: Path) -> None:
     assert original.startswith("sha256:")
     assert version(tmp_path / "elsewhere", AGENT, seed="4711") == original
+
+
+def test_every_python_computes_the_same_version(original: str) -> None:
+    # Runs in flight keep their version when the workers' Python is upgraded, so this changes with the text alone.
+    assert original == EVERYWHERE
 
 
 @pytest.mark.parametrize("change", list(SAME))
