@@ -42,7 +42,7 @@ def event(seq: int = 1, prev: bytes = GENESIS, **other: Any) -> EventRow:
         "item": -1,
         "attempt": 1,
         "at": 1_000,
-        "actor": "test",
+        "actor": "engine",
         "trace": "",
         "tenant": "default",
         "engine": "1",
@@ -134,7 +134,14 @@ def completed(key: TaskKey, output: bytes = b"1") -> dict[str, Any]:
     """The body of the event that ends a cell."""
     where = {"path": key.path, "visit": key.visit, "item": key.item, "attempt": key.attempt}
     dedupe = f"{key.path}/{key.visit}/{key.item}/{key.attempt}"
-    return {"type": "NodeCompleted", **where, "payload": output, "body": b'{"done":1}', "dedupe": dedupe}
+    return {
+        "type": "NodeCompleted",
+        **where,
+        "payload": output,
+        "body": b'{"done":1}',
+        "dedupe": dedupe,
+        "actor": "test",
+    }
 
 
 def record(
@@ -142,7 +149,7 @@ def record(
 ) -> Record:
     """A finished attempt; its mail says what `completed` says."""
     body = completed(key, output)
-    fact = Mail(key.run_id, body["dedupe"], body["type"], body["body"], payload=output, actor="test")
+    fact = Mail(key.run_id, body["dedupe"], body["type"], body["body"], payload=output, actor="test", at=1_000)
     return Record(key, session, token, fact, outcome)
 
 

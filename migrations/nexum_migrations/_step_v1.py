@@ -102,19 +102,22 @@ END
 $$;
 """
 
-# The ordinary step of a chain: two events, one task goes, one comes. The payload is sent once: p_result NULL means a_payload.
+# The ordinary step of a chain: two events, one task goes, one comes. What both events share is sent once, the payload too
+# (p_result NULL means a_payload); what concerns effects stands at the end, with defaults, and is left out where there is
+# none: on this path the text of the call is a good part of its price.
 CHAIN = """
 CREATE FUNCTION nexum_step_chain_v1(
-    p_run text, p_tenant text, p_seq bigint, p_hash bytea, p_status text, p_error text, p_session text,
-    p_effect_tenant text, p_key text, p_token bigint, p_outcome text,
-    p_result bytea, p_result_hash text, p_reference text, p_raw bytea,
-    a_type text, a_path text, a_visit bigint, a_item bigint, a_attempt bigint, a_at bigint, a_actor text, a_trace text,
-    a_engine text, a_schema bigint, a_dedupe text, a_body bytea, a_payload bytea, a_hash bytea,
-    b_type text, b_path text, b_visit bigint, b_item bigint, b_attempt bigint, b_at bigint, b_actor text, b_trace text,
-    b_engine text, b_schema bigint, b_dedupe text, b_body bytea, b_payload bytea, b_hash bytea,
+    p_run text, p_tenant text, p_seq bigint, p_hash bytea, p_session text,
+    p_at bigint, p_actor text, p_trace text, p_engine text, p_schema bigint,
+    a_type text, a_path text, a_visit bigint, a_item bigint, a_attempt bigint, a_dedupe text, a_body bytea, a_payload bytea,
+    a_hash bytea,
+    b_type text, b_path text, b_visit bigint, b_item bigint, b_attempt bigint, b_body bytea, b_hash bytea,
     t_attempt bigint, t_kind text, t_queue text, t_priority bigint, t_not_before bigint, t_start_by bigint,
-    t_max_run bigint, t_key text, t_scope text, t_business text, t_input_hash text, t_tool text, t_policy text, t_ttl bigint,
-    p_claim boolean, p_mail_at bigint, p_fixed bigint,
+    t_max_run bigint, p_claim boolean, p_fixed bigint,
+    p_key text DEFAULT '', p_token bigint DEFAULT 0, p_outcome text DEFAULT '', p_result bytea DEFAULT NULL,
+    p_result_hash text DEFAULT '', p_reference text DEFAULT '', p_raw bytea DEFAULT '',
+    t_key text DEFAULT '', t_scope text DEFAULT '', t_business text DEFAULT '', t_input_hash text DEFAULT '',
+    t_tool text DEFAULT '', t_policy text DEFAULT '', t_ttl bigint DEFAULT 0,
     OUT o_cas boolean, OUT o_recorded boolean, OUT o_claimed boolean, OUT o_mail boolean, OUT o_now bigint)
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan AS $$
@@ -130,9 +133,9 @@ BEGIN
         UPDATE nexum_effects
            SET state = p_outcome, result = v_result, result_hash = p_result_hash, reference = p_reference, raw = p_raw,
                recorded_at = o_now
-         WHERE tenant = p_effect_tenant AND key = p_key AND token = p_token
+         WHERE tenant = p_tenant AND key = p_key AND token = p_token
            AND (state = 'CLAIMED' OR (state IN ('IN_DOUBT', 'UNKNOWN') AND p_outcome = 'APPLIED'));
-        IF NOT FOUND AND NOT nexum_settled_v1(p_run, p_session, p_effect_tenant, p_key, p_token, p_outcome, p_outcome,
+        IF NOT FOUND AND NOT nexum_settled_v1(p_run, p_session, p_tenant, p_key, p_token, p_outcome, p_outcome,
                                               v_result, p_result_hash, p_reference, p_raw, o_now) THEN
             o_recorded := false;
             RETURN;
@@ -140,16 +143,16 @@ BEGIN
     END IF;
     BEGIN
         UPDATE nexum_runs
-           SET last_seq = p_seq + 2, last_hash = b_hash, status = p_status, session = p_session, error_code = p_error,
+           SET last_seq = p_seq + 2, last_hash = b_hash, status = 'RUNNING', session = p_session, error_code = '',
                updated_at = o_now
          WHERE run_id = p_run AND last_seq = p_seq AND last_hash = p_hash;
         IF FOUND THEN
             INSERT INTO nexum_events (run_id, seq, type, path, visit, item, attempt, at, actor, trace, tenant, engine,
                                       schema, dedupe, body, payload, prev_hash, hash)
-            VALUES (p_run, p_seq + 1, a_type, a_path, a_visit, a_item, a_attempt, a_at, a_actor, a_trace, p_tenant,
-                    a_engine, a_schema, a_dedupe, a_body, a_payload, p_hash, a_hash),
-                   (p_run, p_seq + 2, b_type, b_path, b_visit, b_item, b_attempt, b_at, b_actor, b_trace, p_tenant,
-                    b_engine, b_schema, b_dedupe, b_body, b_payload, a_hash, b_hash);
+            VALUES (p_run, p_seq + 1, a_type, a_path, a_visit, a_item, a_attempt, p_at, p_actor, p_trace, p_tenant,
+                    p_engine, p_schema, a_dedupe, a_body, a_payload, p_hash, a_hash),
+                   (p_run, p_seq + 2, b_type, b_path, b_visit, b_item, b_attempt, p_at, 'engine', p_trace, p_tenant,
+                    p_engine, p_schema, '', b_body, '', a_hash, b_hash);
             DELETE FROM nexum_tasks
              WHERE run_id = p_run AND path = a_path AND visit = a_visit AND item = a_item AND attempt = a_attempt;
             o_claimed := p_claim AND t_not_before <= o_now;
@@ -178,8 +181,8 @@ BEGIN
         o_claimed := false;
     END;
     IF NOT o_cas THEN
-        PERFORM nexum_defer_v1(p_effect_tenant, p_key, p_token, p_run, a_dedupe, a_type, a_body, a_payload, 0, a_actor,
-                               a_trace, CASE WHEN p_mail_at > 0 THEN p_mail_at ELSE o_now END);
+        PERFORM nexum_defer_v1(p_tenant, p_key, p_token, p_run, a_dedupe, a_type, a_body, a_payload, 0, p_actor,
+                               p_trace, p_at);
     END IF;
     -- A statement of its own, hence a newer snapshot: mail that arrived meanwhile is seen.
     o_mail := EXISTS (SELECT 1 FROM nexum_inbox WHERE run_id = p_run);

@@ -77,15 +77,19 @@ def _plain(value: Json, depth: int) -> bool:
     if kind is dict:
         if depth > MAX_DEPTH:
             return False
-        for key, inner in value.items():  # noqa: SIM110 (a generator would cost as much as the rest)
-            if type(key) is not str or not _plain(inner, depth + 1):
+        for key, inner in value.items():
+            if type(key) is not str:
+                return False
+            if type(inner) is not str and not _plain(
+                inner, depth + 1
+            ):  # most values are text; a call costs as much again
                 return False
         return True
     if kind is list:
         if depth > MAX_DEPTH:
             return False
-        for inner in value:  # noqa: SIM110 (see above)
-            if not _plain(inner, depth + 1):
+        for inner in value:  # noqa: SIM110 (a generator would cost as much as the rest)
+            if type(inner) is not str and not _plain(inner, depth + 1):
                 return False
         return True
     return False

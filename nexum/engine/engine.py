@@ -223,7 +223,8 @@ class Engine:
             )
             fact = grown.events[0].body
             body = rows[0].body if fact is report.message else b""
-            record = as_accepted(record_of(report, session=self.session, trace=known.trace, at=now, body=body), fact)
+            recorded = record_of(report, session=self.session, trace=known.trace, at=grown.state.now, body=body)
+            record = as_accepted(recorded, fact)
         except UnavailableError:
             raise
         except Exception:

@@ -33,7 +33,7 @@ class PostgresStore(Verbs):
             return super().step(record, advance)
         with self.database.alone() as tx:
             if postgres_calls.fits_chain(record, advance):
-                sql, values = postgres_calls.CHAIN, postgres_calls.chain_arguments(record, advance, tx.fixed)
+                sql, values = postgres_calls.chain_call(record, advance, tx.fixed)
             else:
                 sql, values = postgres_calls.STEP, postgres_calls.step_arguments(record, advance, tx.fixed)
             return StepAnswer(*tx.execute(sql, values).fetchone())

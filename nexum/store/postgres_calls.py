@@ -27,17 +27,23 @@ _DROPS = (_TEXTS, *[_WHOLES] * 3)
 _TASKS = (_TEXTS, *[_WHOLES] * 3, _TEXTS, _TEXTS, *[_WHOLES] * 4, *[_TEXTS] * 6, _WHOLES)
 _TIMERS = (_TEXTS, _WHOLES, _TEXTS, _TEXTS)
 
-CHAIN = _call("nexum_step_chain_v1", *[""] * 60)
+# Whole numbers are spelt before the driver sees the text: it takes longer for one of them than for a name.
+_CHAIN = """SELECT * FROM nexum_step_chain_v1(
+    %%s, %%s, %d, %%s, %%s, %d, %%s, %%s, %%s, %d,
+    %%s, %%s, %d, %d, %d, %%s, %%s, %%s, %%s,
+    %%s, %%s, %d, %d, %d, %%s, %%s,
+    %d, %%s, %%s, %d, %d, %d, %d, %s, %d"""
+_EFFECTS = ", %%s, %d, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %d"
 STEP = _call("nexum_step_v1", *[""] * 27, *_EVENTS, *_DROPS, *_TASKS, *_TIMERS, "", "")
 RECORD = _call("nexum_record_v1", *[""] * 20)
 
 
 def fits_chain(record: Record, advance: Advance) -> bool:
-    """One fact, one scheduled cell, its task; nothing else; and the fact's event says what the mail says."""
-    a, mail = advance, record.mail
-    if len(a.events) != 2 or len(a.new_tasks) != 1 or a.drop_tasks != (record.task,) or a.closed:
+    """One fact, one decision that schedules a cell, its task; nothing else; and the fact's event says what the mail says."""
+    a, mail, effect = advance, record.mail, record.effect
+    if len(a.events) != 2 or len(a.new_tasks) != 1 or a.drop_tasks != (record.task,) or a.closed or a.error_code:
         return False
-    if a.set_timers or a.clear_timers or a.applied:
+    if a.set_timers or a.clear_timers or a.applied or a.status != "RUNNING":
         return False
     fact, decision = a.events
     key, task = record.task, a.new_tasks[0].key
@@ -49,40 +55,39 @@ def fits_chain(record: Record, advance: Advance) -> bool:
         and fact.prev_hash == a.hash
         and decision.prev_hash == fact.hash
         and fact.tenant == decision.tenant == a.tenant
-        and (fact.type, fact.dedupe, fact.actor, fact.trace) == (mail.type, mail.dedupe, mail.actor, mail.trace)
+        and (fact.type, fact.dedupe, fact.actor, fact.trace, fact.at)
+        == (mail.type, mail.dedupe, mail.actor, mail.trace, mail.at)
+        and (decision.trace, decision.at, decision.engine, decision.schema)
+        == (fact.trace, fact.at, fact.engine, fact.schema)
+        and (decision.actor, decision.dedupe, decision.payload) == ("engine", "", b"")
         and fact.body == mail.body
         and fact.payload == mail.payload
         and mail.priority == 0
+        and (effect is None or effect.tenant == a.tenant)
     )
 
 
-def chain_arguments(record: Record, advance: Advance, fixed: int) -> list[Any]:
-    """The arguments of `nexum_step_chain_v1`."""
+def chain_call(record: Record, advance: Advance, fixed: int) -> tuple[str, list[Any]]:
+    """The call of `nexum_step_chain_v1`: its text, and what the driver quotes."""
     a, b = advance.events
-    task = advance.new_tasks[0]
-    act = task.effect or NO_EFFECT
-    outcome = record.effect or NOTHING
-    result = None if outcome.result == a.payload else outcome.result  # the payload travels once
-    return [
-        *(
-            advance.run_id,
-            advance.tenant,
-            advance.seq,
-            advance.hash,
-            advance.status,
-            advance.error_code,
-            record.session,
-        ),
-        *(outcome.tenant, outcome.key, outcome.token, outcome.state, result, outcome.result_hash),
-        *(clean(outcome.reference), outcome.raw),
-        *(a.type, a.path, a.visit, a.item, a.attempt, a.at, a.actor, a.trace, a.engine, a.schema, a.dedupe),
-        *(a.body, a.payload, a.hash),
-        *(b.type, b.path, b.visit, b.item, b.attempt, b.at, b.actor, b.trace, b.engine, b.schema, b.dedupe),
-        *(b.body, b.payload, b.hash),
-        *(task.key.attempt, task.kind, task.queue, task.priority, task.not_before, task.start_by, task.max_run),
-        *(act.key, act.scope, act.business_key, act.input_hash, act.tool, act.policy, act.ttl),
-        *(advance.claim == 0, record.mail.at, fixed),
+    task, outcome = advance.new_tasks[0], record.effect
+    claim = "true" if advance.claim == 0 else "false"
+    text = _CHAIN % (
+        *(advance.seq, a.at, a.schema, a.visit, a.item, a.attempt, b.visit, b.item, b.attempt),
+        *(task.key.attempt, task.priority, task.not_before, task.start_by, task.max_run, claim, fixed),
+    )
+    values = [
+        *(advance.run_id, advance.tenant, advance.hash, record.session, a.actor, a.trace, a.engine),
+        *(a.type, a.path, a.dedupe, a.body, a.payload, a.hash),
+        *(b.type, b.path, b.body, b.hash, task.kind, task.queue),
     ]
+    if outcome is None and task.effect is None:
+        return text + ")", values
+    outcome, act = outcome or NOTHING, task.effect or NO_EFFECT
+    result = None if outcome.result == a.payload else outcome.result  # the payload travels once
+    values += (outcome.key, outcome.state, result, outcome.result_hash, clean(outcome.reference), outcome.raw)
+    values += (act.key, act.scope, act.business_key, act.input_hash, act.tool, act.policy)
+    return text + _EFFECTS % (outcome.token, act.ttl) + ")", values
 
 
 def step_arguments(record: Record, advance: Advance, fixed: int) -> list[Any]:

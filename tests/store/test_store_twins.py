@@ -210,12 +210,12 @@ def test_all_four_leave_identical_tables_and_answers(stores: dict[str, Store], s
 def test_the_ordinary_step_takes_the_scalar_function(stores: dict[str, Store], shared_postgres: str) -> None:
     called = []
 
-    def seen(fact: Record, further: Advance, fixed: int) -> list[Any]:
+    def seen(fact: Record, further: Advance, fixed: int) -> tuple[str, list[Any]]:
         called.append(fact)
         return chain(fact, further, fixed)
 
-    chain = postgres_calls.chain_arguments
-    with patch.object(postgres_calls, "chain_arguments", seen):
+    chain = postgres_calls.chain_call
+    with patch.object(postgres_calls, "chain_call", seen):
         played(stores["postgresql"], "function", [Move(), Move(acts=True), Move(shape="fork")])
 
     assert len(called) == 2
