@@ -30,7 +30,7 @@ DEV_DATABASE = ".nexum/dev.sqlite3"
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _KUBERNETES = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
-_SECRET = ("broker", "database", "llm")  # never repeated in a message: addresses carry passwords
+_SECRET = ("broker", "database", "llm")  # in no message and no repr: addresses carry passwords
 _NOT_SETTINGS = ("NEXUM_TEST_", "NEXUM_FAILPOINT", "NEXUM_CRASH")  # read by nexum.testing, not by an installation
 
 
@@ -84,10 +84,11 @@ class DashboardSettings(BaseModel):
 class Settings(BaseModel):
     """Everything an installation may choose. The reference page of the documentation is made from these fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     database: str = Field(
         default="",
+        repr=False,  # as every field of `_SECRET`
         description="URL of the engine's database; empty: Django's `database_alias`, and without Django "
         "SQLite in .nexum/dev.sqlite3",
     )
@@ -96,7 +97,9 @@ class Settings(BaseModel):
     )
     django_settings: str = Field(default="", description="the shop's settings module (`settings` in [tool.nexum])")
     broker: str = Field(
-        default="", description="URL of the broker; `none`: no broker; empty: that of `celery_app`, else none"
+        default="",
+        repr=False,
+        description="URL of the broker; `none`: no broker; empty: that of `celery_app`, else none",
     )
     celery_app: str = Field(
         default="", description="the shop's Celery app, `shop.celery:app`; only its broker URL is taken"
@@ -118,7 +121,7 @@ class Settings(BaseModel):
         default=1800.0, ge=0, description="how long a stopping worker waits for its handlers, seconds"
     )
     poison_after: int = Field(default=5, ge=1, description="a task that killed so many workers is not given to another")
-    llm: Table = Field(default={}, description="language models by provider name")
+    llm: Table = Field(default={}, repr=False, description="language models by provider name")
     dashboard: DashboardSettings = DashboardSettings()
     flower_url: str = Field(
         default="",

@@ -10,7 +10,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nexum.broker.connect import broker_url, open_doorbell
@@ -27,12 +27,15 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A store, the doorbell of its workers, and the settings that led there; `url` is the database's address."""
+    """A store, the doorbell of its workers, and the settings that led there; `url` is the database's address.
 
-    store: Store
-    doorbell: Doorbell
-    settings: Settings
-    url: str
+    Its repr shows none of them: addresses and settings carry passwords, and handles end up in logs and tracebacks.
+    """
+
+    store: Store = field(repr=False)
+    doorbell: Doorbell = field(repr=False)
+    settings: Settings = field(repr=False)
+    url: str = field(repr=False)
 
     def start(self, request: StartRequest) -> Started:
         """Start a run; see `nexum.client.start.start`. The ring waits for the caller's commit where there is one."""

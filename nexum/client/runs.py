@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nexum.client.connect import Connection
 from nexum.core.canonical import Json, from_bytes, sha256_hex
@@ -26,7 +26,7 @@ class RunHandle:
     """One run. `existing`: the start that gave this handle found the run by its key."""
 
     run_id: str
-    connection: Connection
+    connection: Connection = field(repr=False)
     existing: bool = False
 
     def head(self) -> Head:

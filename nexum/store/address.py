@@ -20,7 +20,7 @@ class Address:
     name: str = ""
     user: str = ""
     password: str = field(default="", repr=False)
-    options: Mapping[str, str] = field(default_factory=dict)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # `password` may be one of them
 
 
 def parse(url: str) -> Address:

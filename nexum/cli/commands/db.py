@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import click
@@ -13,6 +14,8 @@ from nexum.cli.verb import Choices, verb
 from nexum.errors import ConfigurationError, NexumError, UnavailableError
 from nexum.store.address import parse
 from nexum.store.schema import schema_version, shipped, upgrade
+
+_PASSWORD = re.compile(r"([?&;][a-z_]*password=)[^&]*", re.IGNORECASE)
 
 
 @click.group("db", short_help="The database: `db upgrade`, `db status`.")
@@ -74,11 +77,16 @@ def apply_migrations(url: str) -> None:
 
 
 def shown(url: str) -> str:
-    """An address as it may be printed: without its password."""
+    """An address as it may be printed: without its password; a broker's may be several, with `;` between them."""
+    return ";".join(_without_password(part) for part in url.split(";"))
+
+
+def _without_password(url: str) -> str:
     scheme, _, rest = url.partition("://")
     credentials, at, place = rest.rpartition("@")
     user, colon, _ = credentials.partition(":")
-    return f"{scheme}://{user}{':***' if colon else ''}{at}{place}" if at else url
+    bare = f"{scheme}://{user}{':***' if colon else ''}{at}{place}" if at else url
+    return _PASSWORD.sub(r"\1***", bare)
 
 
 def _standing(project: Project) -> str:
