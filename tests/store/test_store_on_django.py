@@ -151,7 +151,10 @@ def test_a_callback_runs_after_the_commit_and_never_after_a_rollback(joined: Sto
 
 
 def test_the_projects_database_has_an_address(joined: Store, url: str) -> None:
-    assert open_store(database_url(ALIAS)).head("nobody") is None
+    found = open_store(database_url(ALIAS))
+
+    assert found.head("nobody") is None
+    found.close()
 
 
 def test_a_database_that_is_neither_is_refused(joined: Store) -> None:
