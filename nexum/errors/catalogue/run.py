@@ -92,7 +92,7 @@ RUN = (
     Entry(
         "NX-R207",
         "compute handler did something impure",
-        "A compute handler read a clock, random numbers, files, sockets or the environment.",
+        "A compute handler opened a file or a socket, started a program, or asked a database.",
         "A compute node may run again after a crash and must give the same result.",
         ("use `ctx.now`, `ctx.random`, `ctx.uuid4()`", "make it a `read` or `effect` node"),
         exit_code=3,
