@@ -48,15 +48,19 @@ class DepthSum(NamedTuple):
 
 
 def run_sums(store: Reader) -> list[RunSum]:
-    """Open and failed runs by version."""
+    """Open and failed runs by version; a version with neither is left out."""
     active = func.sum(case((runs.c.status.in_(OPEN), 1), else_=0))
     failed = func.sum(case((runs.c.status == "FAILED", 1), else_=0))
-    chosen = select(runs.c.workflow, runs.c.version, active, failed).group_by(runs.c.workflow, runs.c.version)
+    chosen = (
+        select(runs.c.workflow, runs.c.version, active, failed)
+        .where(runs.c.status.in_((*OPEN, "FAILED")))
+        .group_by(runs.c.workflow, runs.c.version)
+    )
     return [RunSum(w, v, int(a), int(f)) for w, v, a, f in store.select(chosen)]
 
 
 def retry_sums(store: Reader) -> list[RetrySum]:
-    """Retries by node."""
+    """Retries by node. Only they are read, from an index of their own: `nexum_events_retries`."""
     chosen = (
         select(runs.c.workflow, runs.c.version, events.c.path, func.count())
         .join(runs, runs.c.run_id == events.c.run_id)

@@ -98,6 +98,7 @@ events = Table(
     _only(_among("type", CELL_TERMINAL), "nexum_events_one_cell_end", "run_id", "path", "visit", "item", unique=True),
     _only(_among("type", RUN_TERMINAL), "nexum_events_one_run_end", "run_id", unique=True),
     _only("dedupe > ''", "nexum_events_one_fact", "run_id", "dedupe", unique=True),
+    _only("type = 'RetryScheduled'", "nexum_events_retries", "run_id", "path"),
 )
 
 snapshots = Table(

@@ -40,7 +40,7 @@ def nothing(shop: Shop) -> None:
 
 
 def older(shop: Shop) -> None:
-    change(shop.database, "DELETE FROM django_migrations WHERE app = 'nexum' AND name LIKE '0003%'")
+    change(shop.database, "DELETE FROM django_migrations WHERE app = 'nexum' AND name LIKE '0004%'")
 
 
 def newer(shop: Shop) -> None:

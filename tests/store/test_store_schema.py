@@ -131,7 +131,7 @@ def test_a_fresh_database_is_at_the_newest_migration(url: str) -> None:
     ("code", "change"),
     [
         ("NX-S110", "DROP TABLE django_migrations"),
-        ("NX-S111", "DELETE FROM django_migrations WHERE app = 'nexum' AND name LIKE '0003%'"),
+        ("NX-S111", "DELETE FROM django_migrations WHERE app = 'nexum' AND name LIKE '0004%'"),
         ("NX-S112", "INSERT INTO django_migrations (app, name, applied) VALUES ('nexum', '9999_later', '2026-01-01')"),
     ],
 )

@@ -90,6 +90,7 @@ class Event(models.Model):
 
     class Meta:
         db_table = "nexum_events"
+        indexes = (Index(fields=("run_id", "path"), condition=Q(type="RetryScheduled"), name="nexum_events_retries"),)
         constraints = (
             UniqueConstraint(
                 fields=("run_id", "path", "visit", "item"),
