@@ -1,48 +1,62 @@
 """What a compute handler calls that would not give the same result twice.
 
-Names are resolved as Python would: through the imports inside the function, then the globals of its module, so that
-`from time import time as t; t()` is found. Helpers of the same module are followed. This is a lint, not a sandbox: what
-another module does is not looked into, and the guard in the worker watches at run time.
+Names are resolved as Python would (`referents`), so that `from time import time as t; t()`, `models.Order.objects.count()`
+and a `now = datetime.now` at the top of the module are found. The code of the handler's own module is followed: functions
+that it names, and methods and properties of classes that it makes, is given, or names. This is a lint, not a sandbox: what
+another module does is not looked into, and the guard in the worker watches files, sockets, processes and Django's queries
+at run time.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from nexum.compiler.diagnostics import finding
 from nexum.compiler.impure import ALLOWED, CHANCE, DATABASE, Ban, ban_on, is_value
+from nexum.compiler.referents import UNKNOWN, Referents
 from nexum.compiler.sources import Definition, definition, span
 from nexum.errors import Diagnostic
 
 _MODULE_FUNCTIONS = 64  # how many helpers are followed, at most
 
+Followed = tuple[Callable[..., Any], type | None]  # a function of the module, and the class whose method it is
+
+_MANAGERS = frozenset({"objects", "_default_manager", "_base_manager"})
+_QUERIES = frozenset(  # methods of a model's instance that ask or change the database
+    {
+        *("save", "asave", "save_base", "delete", "adelete", "refresh_from_db", "arefresh_from_db"),
+        *("full_clean", "validate_unique", "validate_constraints"),
+    }
+)
+_MAKING = ("__init__", "__post_init__", "model_post_init")  # what a call of a class runs
+
 
 def impurities(node_id: str, handler: Callable[..., Any]) -> Iterator[Diagnostic]:
-    """One diagnostic for each banned use in a handler and in the helpers of its module."""
-    pending = [inspect.unwrap(handler)]
+    """One diagnostic for each banned use in a handler and in the code of its module that it uses."""
+    first = inspect.unwrap(handler)
+    pending: list[Followed] = [(first, None)]
     seen: set[int] = set()
     while pending and len(seen) < _MODULE_FUNCTIONS:
-        function = pending.pop(0)
+        function, owner = pending.pop(0)
         found = definition(function)
         if found is None or id(function) in seen:
             continue
         seen.add(id(function))
-        reader = _Reader(found)
+        reader = _Reader(Referents(function, found, owner))
         for node, dotted, ban in reader.banned():
-            yield _report(node_id, handler, function, found, node, dotted, ban)
+            through = "" if function is first else function.__qualname__.rpartition("<locals>.")[2]
+            yield _report(node_id, found, node, dotted, ban, through)
         pending.extend(reader.helpers(function.__module__))
 
 
-def _report(
-    node_id: str, handler: object, function: Any, found: Definition, node: ast.expr, dotted: str, ban: Ban
-) -> Diagnostic:
+def _report(node_id: str, found: Definition, node: ast.expr, dotted: str, ban: Ban, through: str) -> Diagnostic:
     written = ast.unparse(node)
     shown = written if len(written) <= 40 else dotted
-    inside = "" if function is inspect.unwrap(handler) else f" (through `{function.__name__}`)"  # type: ignore[arg-type]
+    inside = f" (through `{through}`)" if through else ""
     return finding(
         "NX-B112",
         f"`{shown}` touches {ban.touches} in compute node `{node_id}`{inside}",
@@ -52,21 +66,15 @@ def _report(
 
 
 class _Reader:
-    """One function's syntax tree, with what its names mean."""
+    """One function: what it uses that is banned, and which functions of its module it may call."""
 
-    def __init__(self, found: Definition) -> None:
-        body = found.node.body
-        self._body: list[ast.AST] = list(body) if isinstance(body, list) else [body]
-        self._globals = found.globals
-        self._imports = dict(self._local_imports())
-        self._locals = {a.arg for a in ast.walk(found.node.args) if isinstance(a, ast.arg)} | {
-            node.id for node in self._walk() if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-        }
+    def __init__(self, referents: Referents) -> None:
+        self._referents = referents
 
     def banned(self) -> Iterator[tuple[ast.expr, str, Ban]]:
         """Each banned expression, its dotted name, and the ban; of nested ones the innermost call."""
         reported: set[int] = set()
-        for node in self._walk():
+        for node in self._referents.walk():
             found = self._verdict(node)
             if found is not None and id(found[0]) not in reported:
                 reported.update(id(inner) for inner in ast.walk(found[0]))
@@ -74,70 +82,119 @@ class _Reader:
 
     def _verdict(self, node: ast.AST) -> tuple[ast.expr, str, Ban] | None:
         if isinstance(node, ast.Call):
-            dotted = self._dotted(node.func)
-            ban = ban_on(dotted) or (CHANCE if dotted in ALLOWED and _is_unseeded(node) else None)
+            dotted, ban = self._ban(node)
             if ban is not None:
                 inner = _receiver(node)
                 return (inner and self._verdict(inner)) or (node, dotted, ban)
-            return (node, ast.unparse(node.func), DATABASE) if self._is_manager(node.func) else None
+            return (node, ast.unparse(node.func), DATABASE) if self._asks_a_model(node.func) else None
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load) and self._is_manager(node):
+            return node, ast.unparse(node), DATABASE
         if isinstance(node, ast.Attribute | ast.Name) and isinstance(node.ctx, ast.Load):
-            dotted = self._dotted(node)
+            if isinstance(node, ast.Name) and self._referents.is_local(node.id):
+                return None
+            dotted = self._referents.dotted(node)
             ban = ban_on(dotted) if is_value(dotted) else None  # naming `datetime.now` is harmless, `os.environ` is not
             return (node, dotted, ban) if ban is not None else None
         return None
 
-    def helpers(self, module: str) -> Iterator[Callable[..., Any]]:
-        """The plain functions of the same module that are named here."""
-        for node in self._walk():
-            if isinstance(node, ast.Name) and node.id not in self._locals:
-                value = inspect.unwrap(self._globals[node.id]) if callable(self._globals.get(node.id)) else None
-                if inspect.isfunction(value) and value.__module__ == module:
-                    yield value
+    def _ban(self, call: ast.Call) -> tuple[str, Ban | None]:
+        for dotted in self._referents.names(call.func):
+            ban = ban_on(dotted) or (CHANCE if dotted in ALLOWED and _is_unseeded(call) else None)
+            if ban is not None:
+                return dotted, ban
+        return "", None
 
-    def _walk(self) -> Iterator[ast.AST]:
-        pending = list(self._body)
-        while pending:
-            node = pending.pop(0)
-            yield node
-            pending = list(ast.iter_child_nodes(node)) + pending
-
-    def _local_imports(self) -> Iterator[tuple[str, str]]:
-        for node in self._walk():
-            if isinstance(node, ast.Import):
-                for alias in node.names:
-                    yield (alias.asname, alias.name) if alias.asname else (alias.name.split(".")[0],) * 2
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                for alias in node.names:
-                    yield alias.asname or alias.name, f"{node.module}.{alias.name}"
-
-    def _dotted(self, node: ast.expr) -> str:
-        """What an expression names, as `module.name`; empty when that cannot be told."""
-        if isinstance(node, ast.Attribute):
-            left = self._dotted(node.value)
-            return f"{left}.{node.attr}" if left else ""
-        if isinstance(node, ast.Call):  # an instance stands for its class: Path("x").open
-            made = self._dotted(node.func)
-            return "" if made in ALLOWED else made
-        if not isinstance(node, ast.Name):
-            return ""
-        if node.id in self._imports:
-            return self._imports[node.id]
-        if node.id in self._locals:
-            return ""
-        if node.id in self._globals:
-            return _name_of(self._globals[node.id])
-        return f"builtins.{node.id}" if hasattr(builtins, node.id) else ""
-
-    def _is_manager(self, node: ast.AST) -> bool:
-        """`Model.objects`: the manager of a Django model, or of anything that looks like one."""
-        while isinstance(node, ast.Attribute):
-            inner = node.value
-            if isinstance(inner, ast.Name) and inner.id not in self._locals:
-                owner = self._globals.get(inner.id)
-                if hasattr(owner, "_default_manager") and node.attr in {"objects", "_default_manager"}:
-                    return True
-            node = inner.func if isinstance(inner, ast.Call) else inner
+    def _asks_a_model(self, called: ast.expr) -> bool:
+        """Whether a call goes through a manager, or is `save`, `delete` or such of a Django model's instance."""
+        if isinstance(called, ast.Attribute) and called.attr in _QUERIES:
+            known = self._referents.value(called.value)
+            if _is_model(known) or _is_model(self._referents.kind(called.value)):
+                return True
+        node = called
+        while isinstance(node, ast.Attribute | ast.Call):
+            if isinstance(node, ast.Attribute) and self._is_manager(node):
+                return True
+            node = node.value if isinstance(node, ast.Attribute) else node.func
         return False
+
+    def _is_manager(self, node: ast.Attribute) -> bool:
+        """`Model.objects` or another manager of a Django model, or of anything that looks like one."""
+        owner = self._referents.value(node.value)
+        if owner is UNKNOWN:  # a module that only the function imports, and nobody has yet
+            return node.attr == "objects" and "models" in self._referents.dotted(node.value).split(".")[:-1]
+        if not _is_model(owner):
+            return False
+        return node.attr in _MANAGERS or type(vars(owner).get(node.attr)).__name__ == "ManagerDescriptor"
+
+    def helpers(self, module: str) -> Iterator[Followed]:
+        """The functions of the same module that may be called here: by name, as methods, or by making an instance."""
+        mine = [kind for kind in self._referents.classes() if kind.__module__ == module]
+        for node in self._referents.walk():
+            if isinstance(node, ast.Name):
+                value = self._referents.value(node)
+                yield from _plain(value, module)
+            elif isinstance(node, ast.Attribute):
+                kinds = self._holders(node.value, mine)
+                above = _is_super(node.value)
+                yield from _methods(kinds, node.attr, module, above=above)
+            elif isinstance(node, ast.Call):
+                made = self._referents.value(node.func)
+                if isinstance(made, type):
+                    for name in _MAKING:
+                        yield from _methods([made], name, module)
+                else:
+                    kind = self._referents.kind(node.func)
+                    yield from _methods([kind] if kind else [], "__call__", module)
+
+    def _holders(self, receiver: ast.expr, mine: list[type]) -> list[type]:
+        """The classes that an attribute may belong to; those in sight, when it cannot be told."""
+        value = self._referents.value(receiver)
+        if isinstance(value, type):
+            return [value]
+        kind = self._referents.kind(receiver)
+        if kind is not None:
+            return [kind]
+        is_literal = not isinstance(receiver, ast.Name | ast.Attribute | ast.Call | ast.Subscript | ast.Await)
+        return mine if value is UNKNOWN and not is_literal and not self._referents.dotted(receiver) else []
+
+
+def _plain(value: Any, module: str) -> Iterator[Followed]:
+    if callable(value) and not isinstance(value, type):
+        function = inspect.unwrap(value)
+        if inspect.isfunction(function) and function.__module__ == module:
+            yield function, None
+
+
+def _methods(kinds: list[type], name: str, module: str, *, above: bool = False) -> Iterator[Followed]:
+    """The code behind an attribute, as far as it stands in the module; with `above` in every class that has it."""
+    for kind in kinds:
+        for place in kind.__mro__:
+            if name in vars(place):
+                function = _function_of(vars(place)[name])
+                if inspect.isfunction(function) and function.__module__ == module:
+                    yield function, kind
+                if not above:
+                    break
+
+
+def _function_of(member: Any) -> Any:
+    """The function behind a method, a static or class method, or a property."""
+    match member:
+        case staticmethod() | classmethod():
+            return inspect.unwrap(member.__func__)
+        case property():
+            return inspect.unwrap(member.fget) if member.fget else None
+        case functools.cached_property():
+            return inspect.unwrap(member.func)
+    return inspect.unwrap(member) if callable(member) else None
+
+
+def _is_super(receiver: ast.expr) -> bool:
+    return isinstance(receiver, ast.Call) and isinstance(receiver.func, ast.Name) and receiver.func.id == "super"
+
+
+def _is_model(value: object) -> bool:
+    return isinstance(value, type) and hasattr(value, "_default_manager")
 
 
 def _receiver(node: ast.Call) -> ast.Call | None:
@@ -150,29 +207,3 @@ def _receiver(node: ast.Call) -> ast.Call | None:
 
 def _is_unseeded(node: ast.Call) -> bool:
     return not node.args and not node.keywords
-
-
-_KNOWN_AS = {  # where something lives -> the name that people know it by
-    "_io": "io",
-    "posix": "os",
-    "nt": "os",
-    "_random": "random",
-    "pathlib._local": "pathlib",
-    "pathlib.PosixPath": "pathlib.Path",
-    "pathlib.WindowsPath": "pathlib.Path",
-    "os._Environ": "os.environ",
-    "django.conf.LazySettings": "django.conf.settings",
-}
-
-
-def _name_of(value: object) -> str:
-    """The dotted name by which a module, class, function, bound method, or the class of an instance is known."""
-    if inspect.ismodule(value):
-        return value.__name__
-    owner = getattr(value, "__self__", None)  # `random.random` is a method of a hidden instance
-    module = str(getattr(value, "__module__", None) or getattr(type(owner), "__module__", ""))
-    name: str = getattr(value, "__qualname__", "")
-    if not name:
-        module, name = type(value).__module__, type(value).__qualname__
-    dotted = f"{_KNOWN_AS.get(module, module)}.{name}"
-    return _KNOWN_AS.get(dotted, dotted)

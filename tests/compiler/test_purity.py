@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 import random
+import sys
 import time
+import types
 import uuid
 from collections.abc import Callable
 from datetime import datetime
@@ -22,6 +24,11 @@ from nexum.compiler.purity import impurities
 from nexum.errors import Diagnostic
 
 ROOT = Path("/")
+now = datetime.now
+
+
+class ManagerDescriptor:
+    """What Django puts into a model's class for each of its managers."""
 
 
 class Rows:
@@ -29,6 +36,26 @@ class Rows:
 
     _default_manager = None
     objects: Any = None
+    paid: Any = ManagerDescriptor()
+
+    def save(self) -> None: ...
+
+    def delete(self) -> None: ...
+
+    def total(self) -> int:
+        return 1
+
+
+SHOP = types.ModuleType("shop_of_this_test")
+SHOP.models = models = types.ModuleType("shop_of_this_test.models")  # type: ignore[attr-defined]
+SHOP.Rows = models.Rows = Rows  # type: ignore[attr-defined]
+SHOP.tick = time.monotonic  # type: ignore[attr-defined]
+
+
+@pytest.fixture(autouse=True)
+def _shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "shop_of_this_test", SHOP)
+    monkeypatch.setitem(sys.modules, "shop_of_this_test.models", models)
 
 
 def found(handler: Callable[..., Any]) -> list[Diagnostic]:
@@ -95,8 +122,127 @@ def rows() -> object:
     return Rows.objects.filter(id=1).first()
 
 
+def rows_of_a_module() -> object:
+    return models.Rows.objects.count()
+
+
+def rows_imported_inside() -> object:
+    from shop_of_this_test.models import Rows as R  # type: ignore[import-not-found]
+
+    return R.objects.count()
+
+
+def rows_of_a_module_that_nobody_imported() -> object:
+    from shop_of_tomorrow.models import Order  # type: ignore[import-not-found]
+
+    return Order.objects.count()
+
+
+def rows_by_another_manager() -> object:
+    return list(Rows.paid.all())
+
+
+def rows_by_a_variable() -> object:
+    rows = Rows.objects
+    return rows.count()
+
+
+def rows_saved() -> None:
+    Rows().save()
+    row = models.Rows()
+    row.delete()
+    Rows.save(row)
+    row.total()
+
+
+def rows_of_a_parameter(row: Rows | None, other: "models.Rows") -> None:  # noqa: UP037 (quoted on purpose)
+    assert row is not None
+    row.save()
+    other.delete()
+
+
+def clock_under_another_name() -> object:
+    return now()
+
+
+def clock_in_a_variable() -> object:
+    tell = datetime.now
+    return tell(dt.UTC)
+
+
+def clock_under_another_module_s_name() -> float:
+    from shop_of_this_test import tick  # type: ignore[import-not-found]
+
+    return tick() + SHOP.tick()
+
+
+def file_in_a_variable() -> str:
+    path = Path("x")
+    return path.read_text()
+
+
 def _helper() -> float:
     return time.time()
+
+
+class Clock:
+    """A class of the handlers' own module; what is called of it is followed."""
+
+    def __init__(self, offset: float = 0) -> None:
+        self.offset = offset
+
+    def read(self) -> float:
+        return self._read() + self.offset
+
+    def _read(self) -> float:
+        return time.time()
+
+    @property
+    def day(self) -> dt.date:
+        return dt.date.today()
+
+    @staticmethod
+    def zone() -> str:
+        return os.environ["TZ"]
+
+    def __call__(self) -> float:
+        return time.monotonic()
+
+    def unused(self) -> object:
+        return open("x")
+
+
+class Started(Clock):
+    def __init__(self) -> None:
+        super().__init__(random.random())
+
+
+CLOCK = Clock()
+
+
+def through_a_method() -> float:
+    return Clock().read()
+
+
+def through_a_variable() -> float:
+    clock = Clock(3)
+    return clock.read()
+
+
+def through_a_property(clocks: list[Clock]) -> list[dt.date]:
+    return [clock.day for clock in clocks]
+
+
+def through_a_static_method() -> str:
+    return Clock.zone()
+
+
+def through_an_instance_of_the_module() -> float:
+    return CLOCK()
+
+
+def through_a_constructor() -> float:
+    return Started().offset
 
 
 def through_a_helper() -> float:
@@ -107,7 +253,16 @@ def pure(text: str) -> object:
     seeded = random.Random(7)
     name = datetime.now
     day = datetime(2026, 1, 1) + dt.timedelta(days=1)
-    return (sorted(text), uuid.uuid5(uuid.NAMESPACE_DNS, text), seeded.random(), day, str(Path("a") / "b"), name)
+    text = text.strip()
+    first = second = text
+    second = first
+    return (sorted(text), uuid.uuid5(uuid.NAMESPACE_DNS, second), seeded.random(), day, str(Path("a") / "b"), name)
+
+
+def own_words(objects: dict[str, Any], unused: dict[str, Any]) -> object:
+    """Names that mean something else elsewhere mean nothing here."""
+    clock = CLOCK.offset
+    return objects.values(), unused.get("read"), "unused".join(["a"]), clock, Rows().total()
 
 
 def shadowed(time: Any, open: Callable[[str], str]) -> object:  # noqa: A002 (that is the point)
@@ -145,6 +300,17 @@ def shadowed(time: Any, open: Callable[[str], str]) -> object:  # noqa: A002 (th
         (network, ["`requests.get('https://example.org')` touches the network"]),
         (programs, ["`run(['ls'])` touches other programs or threads"]),
         (rows, ["`Rows.objects.filter(id=1).first()` touches a database"]),
+        (rows_of_a_module, ["`models.Rows.objects.count()` touches a database"]),
+        (rows_imported_inside, ["`R.objects.count()` touches a database"]),
+        (rows_of_a_module_that_nobody_imported, ["`Order.objects.count()` touches a database"]),
+        (rows_by_another_manager, ["`Rows.paid.all()` touches a database"]),
+        (rows_by_a_variable, ["`Rows.objects` touches a database"]),
+        (rows_saved, [f"`{call}` touches a database" for call in ("Rows().save()", "row.delete()", "Rows.save(row)")]),
+        (rows_of_a_parameter, ["`row.save()` touches a database", "`other.delete()` touches a database"]),
+        (clock_under_another_name, ["`now()` touches a clock"]),
+        (clock_in_a_variable, ["`tell(dt.UTC)` touches a clock"]),
+        (clock_under_another_module_s_name, ["`tick()` touches a clock", "`SHOP.tick()` touches a clock"]),
+        (file_in_a_variable, ["`path.read_text()` touches files"]),
     ],
 )
 def test_a_banned_call_is_found(handler: Callable[..., Any], touched: list[str]) -> None:
@@ -158,8 +324,26 @@ def test_a_helper_of_the_module_is_followed() -> None:
     assert item.snippet == "    return time.time()"
 
 
-def test_what_is_repeatable_is_not_banned() -> None:
-    assert found(pure) == []
+@pytest.mark.parametrize(
+    ("handler", "touched", "through"),
+    [
+        (through_a_method, "`time.time()` touches a clock", "Clock._read"),
+        (through_a_variable, "`time.time()` touches a clock", "Clock._read"),
+        (through_a_property, "`dt.date.today()` touches a clock", "Clock.day"),
+        (through_a_static_method, "`os.environ` touches the environment", "Clock.zone"),
+        (through_an_instance_of_the_module, "`time.monotonic()` touches a clock", "Clock.__call__"),
+        (through_a_constructor, "`random.random()` touches randomness", "Started.__init__"),
+    ],
+)
+def test_methods_of_the_module_s_classes_are_followed(handler: Callable[..., Any], touched: str, through: str) -> None:
+    (item,) = found(handler)
+
+    assert item.message == f"{touched} in compute node `node` (through `{through}`)"
+
+
+@pytest.mark.parametrize("handler", [pure, own_words])
+def test_what_is_repeatable_is_not_banned(handler: Callable[..., Any]) -> None:
+    assert found(handler) == []
 
 
 def test_a_parameter_may_be_called_like_a_module() -> None:

@@ -2,6 +2,9 @@
 
 The engine does not use them (it has connections of its own); handlers do, through the ORM. A connection that a child
 inherits over a fork is the parent's: it is forgotten and never closed, for closing it would end the parent's session.
+
+Every connection gets a wrapper around its queries once it is open, whichever thread opens it; it refuses them to compute
+handlers and costs the others the look into one variable.
 """
 
 from __future__ import annotations
@@ -9,8 +12,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 from nexum_workers.forking import keep_alive
+from nexum_workers.guard import refuse
 
 
 def is_in_use() -> bool:
@@ -19,8 +24,32 @@ def is_in_use() -> bool:
 
 
 def around_handlers() -> Callable[[], AbstractContextManager[object]]:
-    """What to put around each call of a `def` handler: nothing without Django."""
-    return tidy_connections if is_in_use() else nullcontext
+    """What to put around each call of a `def` handler: nothing without Django. Queries are guarded from now on."""
+    if not is_in_use():
+        return nullcontext
+    _guard_queries()
+    return tidy_connections
+
+
+def _guard_queries() -> None:
+    """Guard the connections that this thread has, and every one that is opened later."""
+    from django.db import connections
+    from django.db.backends.signals import connection_created
+
+    connection_created.connect(_guard, dispatch_uid="nexum")
+    for connection in connections.all(initialized_only=True):
+        _guard(connection=connection)
+
+
+def _guard(*, connection: Any, **_sent: object) -> None:
+    if _refuse_when_pure not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_refuse_when_pure)
+
+
+def _refuse_when_pure(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: Any) -> Any:
+    """Django's wrapper around a query; the text that is shown holds no values."""
+    refuse(f"the database: {str(sql)[:160]}")
+    return execute(sql, params, many, context)
 
 
 @contextmanager

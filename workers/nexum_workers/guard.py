@@ -1,9 +1,13 @@
 """Purity of compute handlers at run time: a lint with teeth, not a sandbox.
 
 One audit hook per process looks at events such as `open`, `socket.connect` and `subprocess.Popen`, and lets everything
-pass unless the current context is inside `pure()`; other threads and coroutines are never affected. A handler that
-swallows the error fails all the same, for what it did is remembered. Clocks, randomness and the environment raise no
-audit events; the build finds those. A thread that the handler starts has a context of its own and escapes on Python 3.11.
+pass unless the current context is inside `pure()`; other threads and coroutines are never affected. Queries over Django's
+connections come here too (`nexum_workers.django`), open connections included. A handler that swallows the error fails all
+the same, for what it did is remembered.
+
+What leaves no trace in Python is not seen: clocks, randomness, the environment, and drivers written in C that are used
+without Django; of those the build refuses what it can see. A thread that the handler starts has a context of its own and
+escapes on Python 3.11.
 """
 
 from __future__ import annotations
@@ -74,6 +78,14 @@ def pure(node: str) -> Iterator[None]:
             raise HandlerError(f"{node} is a compute node, but it called {found[0]}", code="NX-R207", where=node)
 
 
+def refuse(act: str) -> None:
+    """Something impure is about to be done. Raises `HandlerError` (NX-R207) inside `pure()`, else does nothing."""
+    found = _found.get()
+    if found is not None:
+        found.append(act)
+        raise HandlerError(f"a compute handler called {act}", code="NX-R207")
+
+
 def _install() -> None:
     """Add the hook; it cannot be removed again."""
     global _installed
@@ -83,14 +95,9 @@ def _install() -> None:
 
 
 def _hook(event: str, args: tuple[Any, ...]) -> None:
-    if event not in BANNED:
+    if event not in BANNED or _found.get() is None or (event == "open" and _is_import(args)):
         return
-    found = _found.get()
-    if found is None or (event == "open" and _is_import(args)):
-        return
-    act = f"{event}({args[0]!r})"[:200] if args and isinstance(args[0], str | bytes) else event
-    found.append(act)
-    raise HandlerError(f"a compute handler called {act}", code="NX-R207")
+    refuse(f"{event}({args[0]!r})"[:200] if args and isinstance(args[0], str | bytes) else event)
 
 
 def _is_import(args: tuple[Any, ...]) -> bool:

@@ -105,8 +105,8 @@ BUILD = (
     Entry(
         "NX-B112",
         "non-deterministic call in a compute node",
-        "A compute handler, or a helper of its module, uses a clock, randomness, the environment, files, the network, "
-        "other programs or a database.",
+        "A compute handler, or code of its module that it calls, uses a clock, randomness, the environment, files, the "
+        "network, other programs or a database.",
         "A compute node may run again after a crash; a second run would give another value, and the route already "
         "taken could no longer be explained.",
         ("use `ctx.now`, `ctx.random`, `ctx.uuid4()`", "make it a `read` or an `effect` node"),
