@@ -47,6 +47,23 @@ def fresh_postgres(server_url: str, worker: str) -> str:
     return _at(server_url, name)
 
 
+def bare_postgres(server_url: str, worker: str) -> str:
+    """The URL of an empty, migrated PostgreSQL database, as a role that may not create functions in it."""
+    role = f"nexum_bare_{worker}"
+    if role not in _templates:
+        template = f"nexum_tpl_{role}_{os.getpid()}"
+        with _admin(server_url) as cursor:
+            cursor.execute(sql.SQL("DROP ROLE IF EXISTS {0}; CREATE ROLE {0} LOGIN").format(sql.Identifier(role)))
+        _create(server_url, template, "template0", role)
+        with _admin(_at(server_url, template)) as cursor:
+            cursor.execute("REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC")
+        upgrade(_as(role, _at(server_url, template)))
+        _templates[role] = template
+    name = f"nexum_{worker}_{os.getpid()}_{next(_counter)}"
+    _create(server_url, name, _templates[role], role)
+    return _as(role, _at(server_url, name))
+
+
 def drop_postgres(url: str, server_url: str) -> None:
     """Throw a database away, connections included."""
     name = urlsplit(url).path.lstrip("/")
@@ -54,9 +71,15 @@ def drop_postgres(url: str, server_url: str) -> None:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _create(server_url: str, name: str, template: str) -> None:
+def _create(server_url: str, name: str, template: str, owner: str = "") -> None:
+    made = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
     with _admin(server_url) as cursor:
-        cursor.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        cursor.execute(made + sql.SQL(" OWNER {}").format(sql.Identifier(owner)) if owner else made)
+
+
+def _as(role: str, url: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
 
 
 def _at(server_url: str, name: str) -> str:

@@ -16,5 +16,5 @@ Nothing is kept in a database session: no prepared statements, no advisory locks
 works. A transaction is bound to one connection and dies with it; nothing reconnects silently.
 
 Read next: `api.py` (the verbs), `tables.py`, then `steps.py` (the protocol in plain statements; `postgres.py` does the same in one
-function call).
+function call where it may).
 """

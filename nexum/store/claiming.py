@@ -2,7 +2,9 @@
 
 A task is claimed by compare-and-set from READY. The effect it carries is claimed in the same transaction: `judge` says
 from what stands in the database whether it may be sent, must wait, is done already, or is in doubt. PostgreSQL has the same
-protocol in `nexum_claim_v1`.
+protocol in `nexum_claim_v1`, and runs these statements where functions may not be created. There every row that is judged
+is locked first and read as the lock found it: a result may be recorded at any moment, and must not be overwritten. SQLite
+has one writer.
 """
 
 from __future__ import annotations
@@ -21,14 +23,26 @@ _TASK = (
     " t.effect_key, t.effect_scope, t.business_key, t.input_hash, t.tool, t.policy, t.ttl, r.last_seq, r.last_hash"
 )
 _CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
-_READY = Statement(f"""
+_ORDER = "ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item"
+# Queue by queue, as the index stands. The columns are those of the locked rows: a snapshot's token may be an old one.
+_READY = Statement(
+    f"""
+    WITH c AS MATERIALIZED (
+        SELECT k.* FROM unnest(CAST(:queues AS text[])) AS q (name) CROSS JOIN LATERAL (
+            SELECT x.* FROM nexum_tasks x WHERE x.queue = q.name AND x.state = 'READY' AND x.not_before <= {{now}}
+             ORDER BY x.priority, x.created_at LIMIT :most FOR UPDATE SKIP LOCKED) k
+         ORDER BY k.priority, k.created_at LIMIT :most)
+    SELECT {_TASK} FROM c t JOIN nexum_runs r ON r.run_id = t.run_id {_ORDER}""",  # noqa: S608
+    sqlite=f"""
     SELECT {_TASK} FROM nexum_tasks t JOIN nexum_runs r ON r.run_id = t.run_id
      WHERE t.state = 'READY' AND t.queue IN (SELECT value FROM json_each(:queues)) AND t.not_before <= {{now}}
-     ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item LIMIT :most""")  # noqa: S608
-_THIS = Statement(f"""
+     {_ORDER} LIMIT :most""",  # noqa: S608
+)
+_THIS_ONE = f"""
     SELECT {_TASK} FROM nexum_tasks t JOIN nexum_runs r ON r.run_id = t.run_id
      WHERE t.state = 'READY' AND t.not_before <= {{now}} AND t.run_id = :run_id AND t.path = :path
-       AND t.visit = :visit AND t.item = :item AND t.attempt = :attempt""")  # noqa: S608
+       AND t.visit = :visit AND t.item = :item AND t.attempt = :attempt"""  # noqa: S608
+_THIS = Statement(f"{_THIS_ONE} FOR UPDATE OF t", sqlite=_THIS_ONE)
 _HOLD = Statement(f"""
     UPDATE nexum_tasks
        SET state = 'CLAIMED', session = :session, token = :token, deliveries = deliveries + 1, claimed_at = {{now}}
@@ -37,16 +51,19 @@ _PUT_BACK = Statement(f"""
     UPDATE nexum_tasks
        SET state = 'READY', session = '', deliveries = deliveries - 1, claimed_at = 0, not_before = :not_before
      WHERE {_CELL}""")  # noqa: S608
-_EFFECT = Statement("""
+_EFFECT = """
     SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference
-      FROM nexum_effects
-     WHERE tenant = :tenant AND (key = :key OR (scope = :scope AND business_key = :business_key AND business_key > ''))
-     ORDER BY CASE WHEN key = :key THEN 0 ELSE 1 END LIMIT 1""")
+      FROM nexum_effects WHERE tenant = :tenant AND"""
+_KEY = f"{_EFFECT} key = :key"
+_BUSINESS = f"{_EFFECT} scope = :scope AND business_key = :business_key AND business_key > ''"
+_BY_KEY = Statement(f"{_KEY} FOR UPDATE", sqlite=_KEY)
+_BY_BUSINESS = Statement(f"{_BUSINESS} FOR UPDATE", sqlite=_BUSINESS)
 _CLAIM_NEW = Statement("""
     INSERT INTO nexum_effects (tenant, key, scope, business_key, run_id, path, visit, item, attempt, token, session, state,
         before, input_hash, tool, policy, ttl, first_sent_at, claimed_at, recorded_at, result, result_hash, reference, raw)
     VALUES (:tenant, :key, :scope, :business_key, :run_id, :path, :visit, :item, :attempt, :token, :session, 'CLAIMED',
-        '', :input_hash, :tool, :policy, :ttl, {now}, {now}, 0, :empty, '', '', :empty)""")
+        '', :input_hash, :tool, :policy, :ttl, {now}, {now}, 0, :empty, '', '', :empty)
+    ON CONFLICT DO NOTHING""")
 _CLAIM_AGAIN = Statement("""
     UPDATE nexum_effects
        SET key = :key, state = 'CLAIMED', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
@@ -127,18 +144,21 @@ def judge(effect: Standing, task: Ready, now: int) -> str:
 
 def claim(tx: Transaction, session: str, queues: Sequence[str], limit: int) -> list[Claimed]:
     """Take READY tasks; see `api.Store.claim`."""
-    found = tx.rows(_READY, queues=json.dumps(list(queues)), most=limit)
-    return [_take(tx, Ready(*row), session) for row in found]
+    asked = json.dumps(list(queues)) if tx.dialect == "sqlite" else list(queues)
+    ready = [Ready(*row) for row in tx.rows(_READY, queues=asked, most=limit)]
+    now = tx.now() if ready else 0
+    # In the order of effect keys: two slices that meet the same business keys wait for each other instead of deadlocking.
+    taken = {task.key: _take(tx, task, session, now) for task in sorted(ready, key=lambda task: task.effect_key)}
+    return [taken[task.key] for task in ready]
 
 
 def claim_one(tx: Transaction, session: str, key: TaskKey) -> Claimed | None:
     """Take one task; see `api.Store.claim_one`."""
     found = tx.row(_THIS, **key._asdict())
-    return _take(tx, Ready(*found), session) if found else None
+    return _take(tx, Ready(*found), session, tx.now()) if found else None
 
 
-def _take(tx: Transaction, task: Ready, session: str) -> Claimed:
-    now = tx.now()
+def _take(tx: Transaction, task: Ready, session: str, now: int) -> Claimed:
     token, answer, effect = task.token + 1, "", None
     if task.effect_key:
         token, answer, effect = _take_effect(tx, task, session, token, now)
@@ -175,10 +195,11 @@ def _take_effect(tx: Transaction, task: Ready, session: str, token: int, now: in
         "policy": task.policy,
         "ttl": task.ttl,
     }
-    found = tx.row(_EFFECT, **name, **kind)
-    if found is None:
-        tx.run(_CLAIM_NEW, **act, **kind, key=task.effect_key, token=token, empty=b"")
+    if tx.run(_CLAIM_NEW, **act, **kind, key=task.effect_key, token=token, empty=b""):
         return token, "", None
+    found = tx.row(_BY_KEY, **name) or tx.row(_BY_BUSINESS, tenant=task.tenant, **kind)
+    if found is None:
+        return token, "wait", None  # it was given back between the two statements; the next claim finds it free
     effect = Standing(*found)
     answer = judge(effect, task, now)
     token = max(token, effect.token + 1)  # an older attempt's token must never fit this claim

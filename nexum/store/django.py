@@ -214,7 +214,7 @@ def _server(address: Address) -> dict[str, Any]:
 
 
 def migrate(url: str) -> None:
-    """Apply all migrations to a database without a Django project around.
+    """Apply all migrations to a database without a Django project around, and create functions that were left out.
 
     Raises `ConfigurationError` NX-S113 for an address that is not understood; a database that does not answer raises
     Django's `OperationalError`.
@@ -224,6 +224,9 @@ def migrate(url: str) -> None:
         Path(address.path).parent.mkdir(parents=True, exist_ok=True)
     with _connected(url) as alias:
         call_command("migrate", "nexum", database=alias, verbosity=0, interactive=False)
+        from nexum_migrations._postgres import create_functions  # needs Django to be set up
+
+        create_functions(connections[alias])
         if address.dialect == "sqlite":
             with connections[alias].cursor() as cursor:
                 cursor.execute("PRAGMA journal_mode=WAL")  # now, while nobody holds the file

@@ -20,7 +20,13 @@ DIALECTS = {
     "postgresql": PGDialect_psycopg2(),  # type: ignore[no-untyped-call]
     "sqlite": SQLiteDialect_pysqlite(paramstyle="named"),
 }
-CLOCK = {"postgresql": "nexum_clock_v1(:now)", "sqlite": ":now"}
+CLOCK = {
+    "postgresql": (
+        "CASE WHEN CAST(:now AS bigint) > 0 THEN CAST(:now AS bigint)"
+        " ELSE CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint) END"
+    ),
+    "sqlite": ":now",
+}
 SLICE = 500  # rows of one INSERT
 
 
@@ -37,7 +43,7 @@ class Statement:
         spelt = self._spelt.get(dialect)
         if spelt is None:
             source = self._sqlite if self._sqlite and dialect == "sqlite" else self._sql
-            clause = text(source.replace("{now}", CLOCK[dialect])) if isinstance(source, str) else source
+            clause = text(source.replace("{now}", f"({CLOCK[dialect]})")) if isinstance(source, str) else source
             spelt = self._spelt[dialect] = str(clause.compile(dialect=DIALECTS[dialect]))
         return spelt
 
@@ -77,8 +83,8 @@ class Transaction:
         self._gathered: list[bytes] | None = None
 
     def ahead(self, sql: str) -> None:
-        """Send a statement in the same message as the next one."""
-        self._ahead = sql.encode() + b";"
+        """Send a statement in the same message as the next one, after others that wait for it."""
+        self._ahead += sql.encode() + b";"
 
     @contextmanager
     def gathered(self) -> Iterator[None]:

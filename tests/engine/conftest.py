@@ -8,19 +8,19 @@ from typing import Any
 
 import pytest
 
-from databases import drop_postgres, fresh_postgres, fresh_sqlite
+from databases import bare_postgres, drop_postgres, fresh_postgres, fresh_sqlite
 from engine_driver import Driver
 from nexum.store.api import Store
 from nexum.store.connect import open_store
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "bare"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[str]:
     if request.param == "sqlite":
         yield fresh_sqlite(tmp_path)
         return
     server = request.getfixturevalue("pg_server_url")
-    url = fresh_postgres(server, worker_name)
+    url = bare_postgres(server, worker_name) if request.param == "bare" else fresh_postgres(server, worker_name)
     yield url
     drop_postgres(url, server)
 

@@ -1,4 +1,7 @@
-"""A migrated, empty store for each test, on both databases. The clock stands still until a test moves it."""
+"""A migrated, empty store for each test, on both databases. The clock stands still until a test moves it.
+
+PostgreSQL comes twice: with the functions of the hot path, and *bare*, as a role that may not create any finds it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from databases import drop_postgres, fresh_postgres, fresh_sqlite
+from databases import bare_postgres, drop_postgres, fresh_postgres, fresh_sqlite
 from nexum.store.api import Store
 from nexum.store.connect import open_store
 from nexum.store.tables import metadata
@@ -44,38 +47,56 @@ def shared_postgres(pg_server_url: str, worker_name: str) -> Iterator[str]:
     drop_postgres(url, pg_server_url)
 
 
+@pytest.fixture(scope="session")
+def shared_bare(pg_server_url: str, worker_name: str) -> Iterator[str]:
+    """As `shared_postgres`, without functions."""
+    url = bare_postgres(pg_server_url, worker_name)
+    yield url
+    drop_postgres(url, pg_server_url)
+
+
 @pytest.fixture
 def postgres_url(shared_postgres: str) -> str:
     """An empty PostgreSQL database."""
-    with closing(psycopg2.connect(shared_postgres)) as connection, connection, connection.cursor() as cursor:
+    return _emptied(shared_postgres)
+
+
+@pytest.fixture
+def bare_url(shared_bare: str) -> str:
+    """An empty PostgreSQL database without functions."""
+    return _emptied(shared_bare)
+
+
+def _emptied(url: str) -> str:
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
         cursor.execute("; ".join(f"DELETE FROM {table}" for table in metadata.tables))
-    return shared_postgres
+    return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "bare"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of either kind."""
+    """An empty database of each kind."""
     if request.param == "sqlite":
         return fresh_sqlite(tmp_path)
-    found: str = request.getfixturevalue("postgres_url")
+    found: str = request.getfixturevalue("bare_url" if request.param == "bare" else "postgres_url")
     return found
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "bare"])
 def own_url(request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[str]:
     """A database that the test may spoil."""
     if request.param == "sqlite":
         yield fresh_sqlite(tmp_path)
         return
     server: str = request.getfixturevalue("pg_server_url")
-    url = fresh_postgres(server, worker_name)
+    url = bare_postgres(server, worker_name) if request.param == "bare" else fresh_postgres(server, worker_name)
     yield url
     drop_postgres(url, server)
 
 
 @pytest.fixture
 def store(url: str, clock: Clock) -> Iterator[Store]:
-    """A store on either database, with a clock that is moved by hand."""
+    """A store on each of them, with a clock that is moved by hand."""
     opened = open_store(url, clock=clock)
     yield opened
     opened.close()

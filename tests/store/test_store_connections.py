@@ -100,7 +100,7 @@ def test_a_step_whose_answer_was_lost_is_recorded_once(server: Store, postgres_u
     onward = advance(
         head, completed(first.key), {"path": "b"}, drop_tasks=(first.key,), new_tasks=(following,), claim=0
     )
-    proxy = Proxy(postgres_url, b"nexum_step_chain_v1")
+    proxy = Proxy(postgres_url, b"nexum_step_chain_v1(")
     shaky = open_store(proxy.url)
 
     with pytest.raises(UnavailableError, match="NX-S102"):

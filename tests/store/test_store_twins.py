@@ -1,4 +1,7 @@
-"""The step exists four times: scalar function, array function, plain statements, SQLite. They leave the same tables."""
+"""The step exists five times: scalar function, array function, plain statements beside them and without them, SQLite.
+
+They leave the same tables.
+"""
 
 from __future__ import annotations
 
@@ -154,10 +157,13 @@ def dump(store: Store) -> dict[str, list[str]]:
 
 
 @pytest.fixture(scope="module")
-def stores(shared_postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Store]]:
+def stores(
+    shared_postgres: str, shared_bare: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Store]]:
     """One store of each kind; emptied between examples."""
     opened = {
         "postgresql": open_store(shared_postgres, clock=lambda: NOW),
+        "bare": open_store(shared_bare, clock=lambda: NOW),
         "sqlite": open_store(fresh_sqlite(tmp_path_factory.mktemp("twins")), clock=lambda: NOW),
     }
     yield opened
@@ -166,7 +172,7 @@ def stores(shared_postgres: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 def played(store: Store, way: str, script: list[Move]) -> tuple[dict[str, list[str]], list[Any]]:
-    """The tables and the answers after the moves, made in one of the four ways."""
+    """The tables and the answers after the moves, made in one of the five ways."""
     with store.database.transaction() as tx:  # type: ignore[attr-defined]
         for table in metadata.tables:
             tx.execute(f"DELETE FROM {table}")
@@ -191,20 +197,22 @@ def _worst() -> list[list[Move]]:
 @pytest.mark.parametrize(
     "script", _worst(), ids=lambda script: f"{script[0].trouble}-{script[0].shape}-{script[0].outcome}"
 )
-def test_all_four_fail_alike(stores: dict[str, Store], script: list[Move]) -> None:
+def test_all_five_fail_alike(stores: dict[str, Store], script: list[Move]) -> None:
     expected = played(stores["sqlite"], "sqlite", script)
 
     for way in ("function", "array", "plain"):
         assert played(stores["postgresql"], way, script) == expected, way
+    assert played(stores["bare"], "bare", script) == expected
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=st.lists(moves, min_size=1, max_size=6))
-def test_all_four_leave_identical_tables_and_answers(stores: dict[str, Store], script: list[Move]) -> None:
+def test_all_five_leave_identical_tables_and_answers(stores: dict[str, Store], script: list[Move]) -> None:
     expected = played(stores["sqlite"], "sqlite", script)
 
     for way in ("function", "array", "plain"):
         assert played(stores["postgresql"], way, script) == expected, way
+    assert played(stores["bare"], "bare", script) == expected
 
 
 def test_the_ordinary_step_takes_the_scalar_function(stores: dict[str, Store], shared_postgres: str) -> None:

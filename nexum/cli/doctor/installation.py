@@ -14,6 +14,7 @@ from nexum.cli.commands.db import shown
 from nexum.cli.doctor.finding import WARN, Finding, from_error, ok, trouble
 from nexum.cli.project import Project
 from nexum.errors import NexumError
+from nexum.store.postgres import PostgresStore
 from nexum.store.schema import schema_version
 from nexum.store.statement import Statement
 from nexum.store.verbs import Verbs
@@ -47,6 +48,8 @@ def database(project: Project) -> Iterator[Finding]:
     with store.database.once() as tx:
         server, isolation = (str((tx.row(asked) or ("",))[0]) for asked in (_SERVER, _ISOLATION))
     yield ok("database", f"{store.dialect} {server}, {schema_version(store)} applied, {shown(project.url)}")
+    if isinstance(store, PostgresStore):
+        yield _functions(store)
     if isolation.lower() != "read committed":
         yield trouble("isolation", f"the default is {isolation}", "NX-S114")
     if skew > SKEW:
@@ -54,6 +57,13 @@ def database(project: Project) -> Iterator[Finding]:
     if store.dialect == "sqlite" and sqlite3.sqlite_version_info < SAFE_SQLITE:
         safe = ".".join(map(str, SAFE_SQLITE))
         yield trouble("sqlite", f"{sqlite3.sqlite_version} is older than {safe}", "NX-F132", level=WARN)
+
+
+def _functions(store: PostgresStore) -> Finding:
+    if store.has_functions:
+        return ok("functions", "a step is one round trip")
+    said = "this role may not create functions: a step takes about 12 round trips instead of 1, a claim 4 or 5"
+    return trouble("functions", said, "NX-S115", level=WARN)
 
 
 def broker(project: Project) -> Iterator[Finding]:

@@ -137,6 +137,16 @@ STORAGE = (
         exit_code=78,
     ),
     Entry(
+        "NX-S115",
+        "hot path works without its functions",
+        "The role that applied the migrations may not create functions in this PostgreSQL database.",
+        "A step is then some twelve round trips instead of one; it is as safe, and slower.",
+        (
+            "GRANT USAGE ON LANGUAGE plpgsql to the role (and CREATE on the schema), run `nexum db upgrade`, restart the workers",
+        ),
+        exit_code=78,
+    ),
+    Entry(
         "NX-S120",
         "history of a run does not link",
         "An event does not continue the hash of the one before it.",
