@@ -14,6 +14,7 @@ from nexum.core.run.state import State
 from nexum.core.values import INLINE_MAX
 from nexum.engine.engine import Engine
 from nexum.engine.loading import load, read_payload
+from nexum.engine.memory import SNAPSHOT_EVERY
 from nexum.engine.sweep import Sweeper
 from nexum.engine.work import Failed, Outcome, Succeeded, Work
 from nexum.store.api import EventRow, SessionRow, Started, Store, VersionRow
@@ -36,6 +37,7 @@ class Driver:
     handlers: dict[str, Handler] = field(default_factory=dict)
     calls: list[Work] = field(default_factory=list)
     inline_max: int = INLINE_MAX
+    snapshot_every: int = SNAPSHOT_EVERY
     always_drain: bool = False
     lease: int = 15_000_000
 
@@ -45,6 +47,7 @@ class Driver:
             session=self.session,
             doorbell=NullDoorbell(),
             inline_max=self.inline_max,
+            snapshot_every=self.snapshot_every,
             always_drain=self.always_drain,
         )
         now = self.store.now()

@@ -16,6 +16,7 @@ import nexum
 from house import ROOMS, ROOT, dotted, files, imports, shown, sources, tree
 from nexum.errors import entry
 from nexum.errors.catalogue import CATALOGUE
+from nexum.settings import DashboardSettings, Settings
 
 LINES = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
@@ -184,6 +185,19 @@ def test_every_error_says_what_why_and_how_to_mend(code: str) -> None:
     assert known.why.endswith(".")
     assert known.mend
     assert known.exit_code not in {0, 1, 2}, "0, 1 and 2 belong to the verdicts SAFE, BREAKING and CRITICAL"
+
+
+def test_every_setting_is_read_by_somebody() -> None:
+    reads = {
+        node.attr
+        for path in sources()
+        if path != ROOMS["nexum"] / "settings.py"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Attribute) and re.search(r"(settings|dashboard|chosen\(\))$", ast.unparse(node.value))
+    }
+    fields = set(Settings.model_fields) | set(DashboardSettings.model_fields)
+
+    assert sorted(fields - reads) == []
 
 
 def test_the_run_row_is_locked_so_that_inserts_of_its_children_go_on() -> None:

@@ -31,7 +31,7 @@ from nexum.crash import crash
 from nexum.engine.changes import changes, new_tasks, task_key
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import extend, keep_snapshot, load, read_payload
-from nexum.engine.memory import Decoded, Known
+from nexum.engine.memory import SNAPSHOT_EVERY, Decoded, Known
 from nexum.engine.reports import dedupe_of
 from nexum.engine.seal import seal
 from nexum.engine.suspending import cause_of, waiting_tasks
@@ -68,7 +68,14 @@ def grow(store: Store, known: Known, message: Body, now: int) -> Grown:
 
 
 def drain(
-    store: Store, graphs: Graphs, run_id: str, *, known: Known | None, wait: bool, clock: Callable[[], int]
+    store: Store,
+    graphs: Graphs,
+    run_id: str,
+    *,
+    known: Known | None,
+    wait: bool,
+    clock: Callable[[], int],
+    every: int = SNAPSHOT_EVERY,
 ) -> Drained:
     """Fold a run's mail until there is none, at most `MAX_ROUNDS` times.
 
@@ -78,7 +85,7 @@ def drain(
     result = Drained(known)
     for _ in range(MAX_ROUNDS):
         if result.known is None:  # a long history is read before the lock; only the rest is read under it
-            result.known = load(store, graphs, run_id)
+            result.known = load(store, graphs, run_id, every=every)
             if result.known is None:
                 return result
         known, result.known = result.known, None  # until the commit, nothing of it may be believed

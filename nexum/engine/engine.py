@@ -23,7 +23,7 @@ from nexum.engine.clock import StoreClock
 from nexum.engine.draining import drain, grow
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, read_payload
-from nexum.engine.memory import Known, Memory
+from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.reports import (
     Report,
     as_accepted,
@@ -51,8 +51,8 @@ UNFIT_PAUSE = 10_000_000  # us until a task is tried again that this installatio
 class Engine:
     """Turns claims into work and outcomes into events.
 
-    `session` names the process in the database; `inline_max` is the size in bytes beyond which a payload becomes a blob.
-    With `always_drain` every result takes the slow path, as every result may have to: the suite runs that way too.
+    `session` names the process in the database; `inline_max` is the size in bytes beyond which a payload becomes a blob,
+    `snapshot_every` is in events. With `always_drain` every result takes the slow path, as every result may have to.
     """
 
     def __init__(
@@ -62,6 +62,7 @@ class Engine:
         session: str,
         doorbell: Doorbell,
         inline_max: int = INLINE_MAX,
+        snapshot_every: int = SNAPSHOT_EVERY,
         actor: str = "",
         always_drain: bool = False,
     ) -> None:
@@ -69,7 +70,7 @@ class Engine:
         self.session = session
         self.graphs = Graphs(store)
         self._doorbell = doorbell
-        self._inline_max = inline_max
+        self._inline_max, self._every = inline_max, snapshot_every
         self._actor = actor or session
         self._always_drain = always_drain
         self._memory = Memory()
@@ -149,7 +150,7 @@ class Engine:
         known = self._memory.get(run_id)
         self._memory.forget(run_id)
         try:
-            done = drain(self.store, self.graphs, run_id, known=known, wait=wait, clock=self._now)
+            done = drain(self.store, self.graphs, run_id, known=known, wait=wait, clock=self._now, every=self._every)
         except ELSEWHERE:
             raise
         except Exception as error:  # noqa: BLE001 (as in `begin`)
@@ -336,7 +337,7 @@ class Engine:
                 known = None
         if known is None:
             self._memory.forget(run_id)
-            known = load(self.store, self.graphs, run_id)
+            known = load(self.store, self.graphs, run_id, every=self._every)
             if known is None:
                 raise InternalError("all events are gone", code="NX-S120", where=f"run {run_id}")
             self._memory.put(known)

@@ -12,36 +12,36 @@ from nexum.core.run.snapshot import freeze, thaw
 from nexum.core.run.state import State
 from nexum.core.values import BLOB, Ref
 from nexum.engine.graphs import Graphs
-from nexum.engine.memory import Known
+from nexum.engine.memory import SNAPSHOT_EVERY, Known
 from nexum.engine.seal import ENGINE, unseal
 from nexum.errors import InternalError
 from nexum.store.api import EventRow, Head, Snapshot, Store
 
-SNAPSHOT_EVERY = 100
 
-
-def load(store: Store, graphs: Graphs, run_id: str) -> Known | None:
+def load(store: Store, graphs: Graphs, run_id: str, *, every: int = SNAPSHOT_EVERY) -> Known | None:
     """Fold a run from its first event, or from its newest usable snapshot when it is long; None when it does not exist.
 
-    A young run takes one query: its first event says all that the row of the run would.
+    A young run takes one query: its first event says all that the row of the run would. `every` is how many events lie
+    between two snapshots.
     """
-    rows = store.events_after(run_id, 0, SNAPSHOT_EVERY + 1)
+    rows = store.events_after(run_id, 0, every + 1)
     if not rows:
         return None
-    if len(rows) <= SNAPSHOT_EVERY:
+    if len(rows) <= every:
         first = rows[0]
         started = unseal(first).body
         if not isinstance(started, RunStarted):
             raise InternalError("the first event is not RunStarted", code="NX-S120", where=f"run {run_id}")
         plan = graphs.plan(started.workflow, started.version)
-        known = Known(plan, State(run_id, tenant=first.tenant), GENESIS, first.trace)
+        known = Known(plan, State(run_id, tenant=first.tenant), GENESIS, first.trace, snapshot_every=every)
         extend(known, rows)
         return known
     head = store.head(run_id)
     if head is None:
         return None
     state, digest, snapshot_seq = _from_snapshot(store, head)
-    known = Known(graphs.plan(head.workflow, head.version), state, digest, head.trace, snapshot_seq)
+    plan = graphs.plan(head.workflow, head.version)
+    known = Known(plan, state, digest, head.trace, snapshot_seq, every)
     extend(known, store.events_after(run_id, state.seq))
     return known
 
@@ -93,7 +93,7 @@ def keep_snapshot(store: Store, known: Known) -> None:
     The distance grows with the state, so that writing snapshots stays a constant share of the work of a long run.
     """
     state = known.state
-    if state.phase.is_ended or state.seq - known.snapshot_seq < max(SNAPSHOT_EVERY, len(state.cells)):
+    if state.phase.is_ended or state.seq - known.snapshot_seq < max(known.snapshot_every, len(state.cells)):
         return
     store.save_snapshot(state.run_id, Snapshot(state.seq, known.hash, ENGINE, freeze(state)))
     known.snapshot_seq = state.seq

@@ -10,17 +10,22 @@ from nexum.core.run.plan import Plan
 from nexum.core.run.state import State
 
 PAYLOAD_BUDGET = 1 << 20  # bytes of payloads kept per run
+SNAPSHOT_EVERY = 100
 
 
 @dataclass(slots=True)
 class Known:
-    """A run at a sequence number: its plan, folded state, last hash, and payloads that may be read again."""
+    """A run at a sequence number: its plan, folded state, last hash, and payloads that may be read again.
+
+    `snapshot_every` is how many events lie between two snapshots of it at least.
+    """
 
     plan: Plan
     state: State
     hash: bytes
     trace: str
     snapshot_seq: int = 0
+    snapshot_every: int = SNAPSHOT_EVERY
     payloads: OrderedDict[str, bytes] = field(default_factory=OrderedDict)
     payload_bytes: int = 0
 

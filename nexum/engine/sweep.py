@@ -17,6 +17,7 @@ from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, Erro
 from nexum.crash import crash
 from nexum.engine.draining import BUSY, drain
 from nexum.engine.graphs import Graphs
+from nexum.engine.memory import SNAPSHOT_EVERY
 from nexum.engine.reports import dedupe_of
 from nexum.engine.suspending import ELSEWHERE, give_up
 from nexum.errors import UnavailableError
@@ -50,7 +51,10 @@ class SweepReport:
 
 
 class Sweeper:
-    """Runs the rules once when asked. `told_after` and `mail_after` are microseconds; `poison_after` counts deliveries."""
+    """Runs the rules once when asked. `told_after` and `mail_after` are microseconds; `poison_after` counts deliveries.
+
+    `snapshot_every` counts events of a run between two snapshots.
+    """
 
     def __init__(
         self,
@@ -60,6 +64,7 @@ class Sweeper:
         poison_after: int = 5,
         mail_after: int = SECOND,
         told_after: int = 2 * SECOND,
+        snapshot_every: int = SNAPSHOT_EVERY,
         actor: str = "sweeper",
     ) -> None:
         self._store = store
@@ -68,6 +73,7 @@ class Sweeper:
         self._poison_after = poison_after
         self._mail_after = mail_after
         self._told_after = told_after
+        self._snapshot_every = snapshot_every
         self._actor = actor
         self._resting: dict[str, float] = {}
 
@@ -135,7 +141,8 @@ class Sweeper:
 
     def _drain(self, run_id: str, report: SweepReport) -> None:
         try:
-            done = drain(self._store, self._graphs, run_id, known=None, wait=False, clock=self._store.now)
+            now, every = self._store.now, self._snapshot_every
+            done = drain(self._store, self._graphs, run_id, known=None, wait=False, clock=now, every=every)
         except UnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 (one run that cannot be decided must not stop the others)

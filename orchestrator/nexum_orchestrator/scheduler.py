@@ -12,6 +12,7 @@ import time
 
 from nexum.broker.connect import broker_url, open_doorbell
 from nexum.broker.doorbell import Doorbell
+from nexum.engine.memory import SNAPSHOT_EVERY
 from nexum.engine.sweep import Sweeper, SweepReport
 from nexum.errors import UnavailableError
 from nexum.patience import patiently
@@ -31,13 +32,28 @@ JITTER = 0.2  # share of the pause, so that several schedulers do not look in st
 class Scheduler:
     """Sweeps a store. `lease` and `pause` are in seconds. Not to be shared between threads, except for `stop`."""
 
-    def __init__(self, store: Store, doorbell: Doorbell, *, lease: float, pause: float, poison_after: int = 5) -> None:
+    def __init__(
+        self,
+        store: Store,
+        doorbell: Doorbell,
+        *,
+        lease: float,
+        pause: float,
+        poison_after: int = 5,
+        snapshot_every: int = SNAPSHOT_EVERY,
+    ) -> None:
         self._store = store
         self._lease = lease
         self._pause = pause
         self._host = socket.gethostname()
         self.session = session_name(self._host)
-        self._sweeper = Sweeper(store, doorbell, poison_after=poison_after, actor=f"scheduler {self.session}")
+        self._sweeper = Sweeper(
+            store,
+            doorbell,
+            poison_after=poison_after,
+            snapshot_every=snapshot_every,
+            actor=f"scheduler {self.session}",
+        )
         self._vigil = Vigil(store, me=f"scheduler {self.session}")
         self._beat_at = -lease
         self._is_open = False
@@ -130,6 +146,7 @@ def run_scheduler(settings: Settings, *, once: bool = False, database_url: str =
         lease=settings.lease_seconds,
         pause=settings.sweep_seconds,
         poison_after=settings.poison_after,
+        snapshot_every=settings.snapshot_every,
     )
     try:
         patiently(scheduler.open, "the database")

@@ -80,7 +80,13 @@ class Child:
         keep_alive(self._store)
         patiently(lambda: self._store.open_session(self._row()), "the database", self._is_ordered_out)
         serving.board.report(self.session, is_open=True)
-        self._engine = Engine(self._store, session=self.session, doorbell=self._doorbell, inline_max=serving.inline_max)
+        self._engine = Engine(
+            self._store,
+            session=self.session,
+            doorbell=self._doorbell,
+            inline_max=serving.inline_max,
+            snapshot_every=serving.snapshot_every,
+        )
         self._executor = serving.open_executor()
         self._telling = serving.open_telling()
         self.ear = Ear(serving.ears, serving.queues)

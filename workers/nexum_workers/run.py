@@ -78,6 +78,7 @@ def run_worker(
         lease=settings.lease_seconds,
         drain_timeout=timeout,
         inline_max=settings.inline_max,
+        snapshot_every=settings.snapshot_every,
         host=host,
         ears=bell_directory(url),
         broker=bool(broker),

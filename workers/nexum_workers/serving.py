@@ -55,6 +55,7 @@ class Serving:
     lease: float
     drain_timeout: float
     inline_max: int
+    snapshot_every: int
     host: str
     ears: Path
     broker: bool
