@@ -36,16 +36,15 @@ def seconds_of(given: str) -> float:
 
 def _text(given: str) -> tuple[str, str]:
     """The JSON text and what to call it."""
-    if given == "-":
-        return sys.stdin.read(), "standard input"
-    if not given.startswith("@"):
+    if given != "-" and not given.startswith("@"):
         return given, "--input"
-    path = Path(given[1:])
+    source = "standard input" if given == "-" else given[1:]
     try:
-        return path.read_text("utf-8"), str(path)
+        data = sys.stdin.buffer.read() if given == "-" else Path(source).read_bytes()
+        return data.decode("utf-8"), source
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise NexumError(f"{path} cannot be read: {why}", code="NX-F113") from error
+        raise NexumError(f"{source} cannot be read: {why}", code="NX-F113") from error
 
 
 def _parsed(text: str, source: str) -> Json:

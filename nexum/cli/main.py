@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from importlib import metadata
@@ -54,6 +55,8 @@ def nexum() -> None:
 
 def run(args: Sequence[str] | None = None, *, prog: str = "nexum") -> int:
     """Run one command; gives its exit code. The console script, `python -m nexum` and `manage.py nexum` end with it."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # no stored text may make an answer fail
     words = list(sys.argv[1:] if args is None else args) or ["--help"]
     choices = Choices(words=tuple(words))
 

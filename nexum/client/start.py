@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from nexum.broker.doorbell import Doorbell
-from nexum.core.canonical import NotCanonicalError, canonical_bytes, sha256_hex
+from nexum.core.canonical import NotCanonicalError, sha256_hex, storable_bytes
 from nexum.core.graph.workflow import Graph
 from nexum.core.ids import run_id_from
 from nexum.core.schema.validate import problems
@@ -103,7 +103,7 @@ def default_graph(store: Store, workflow: str) -> Graph:
 def input_bytes(graph: Graph, value: object, *, max_payload: int = MAX_PAYLOAD) -> bytes:
     """Check an input against a version's schema and spell it canonically."""
     try:
-        data = canonical_bytes(value)
+        data = storable_bytes(value)
     except NotCanonicalError as error:
         raise InputError(
             f"the input of {graph.workflow} cannot be stored: {error}",

@@ -1,8 +1,12 @@
 """Nexum canonical JSON v1: one value, one spelling, one hash.
 
-Keys sorted by code point, no white space, UTF-8, floats in Python's shortest form with `-0.0` written `0.0`, integers
-without bound, NaN and infinities refused, lone surrogates kept as escapes. `reference_bytes` is the definition, in plain
-standard library; `canonical_bytes` gives the same bytes faster where the value allows it (a property test compares them).
+Keys sorted by code point, no white space, UTF-8, floats in Python's shortest form with `-0.0` written `0.0`, integers of
+any size that can be read again (4,300 digits), NaN and infinities refused, lone surrogates kept as escapes.
+`reference_bytes` is the definition, in plain standard library; `canonical_bytes` gives the same bytes faster where the
+value allows it (a property test compares them).
+
+That definition spells whatever Python's strings can hold. What enters a run is held to more: `storable_bytes` refuses half
+of a surrogate pair, because no page, no request and no other language could carry it on.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ _SMALL = 1 << 53
 _DIGITS = bytes.maketrans(b"123456789", b"000000000")
 _LONG = b"0" * 19  # as many digits as the first integer that does not fit
 MAX_DEPTH = 200
+MAX_DIGITS = 4_300  # of an integer; Python refuses to read more, because it would take too long
+_TOO_LARGE = 10**MAX_DIGITS
 
 
 class NotCanonicalError(ValueError):
@@ -34,7 +40,8 @@ class NotCanonicalError(ValueError):
 def canonical_bytes(value: Json) -> bytes:
     """Spell a JSON value canonically.
 
-    Raises `NotCanonicalError` for NaN, infinities, non-string keys, other types, and nesting deeper than 200.
+    Raises `NotCanonicalError` for NaN, infinities, integers of more than 4,300 digits, non-string keys, other types, and
+    nesting deeper than 200.
     """
     if _plain(value, 0):
         try:
@@ -42,6 +49,37 @@ def canonical_bytes(value: Json) -> bytes:
         except TypeError:  # a lone surrogate: valid in Python and in JSON escapes, not in UTF-8
             return reference_bytes(value)
     return reference_bytes(value)
+
+
+def storable_bytes(value: Json) -> bytes:
+    """Spell a payload canonically: as `canonical_bytes`, but it must be text that UTF-8 can carry.
+
+    Raises `NotCanonicalError` also for half of a surrogate pair.
+    """
+    data = canonical_bytes(value)
+    if b"\\ud" in data:  # such an escape, or a backslash of the text's own before `ud`
+        refuse_halves(value, "$")
+    return data
+
+
+def legible(text: str) -> str:
+    """The text with halves of surrogate pairs written as their escapes, so that it can be encoded anywhere."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def refuse_halves(value: Json, path: str) -> None:
+    """Raises `NotCanonicalError` for the first text that holds half of a surrogate pair; `path` is the value's place."""
+    if isinstance(value, str):
+        half = next((c for c in value if "\ud800" <= c <= "\udfff"), "")
+        if half:
+            raise NotCanonicalError(path, f"the text holds \\u{ord(half):04x}, half of a surrogate pair")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            refuse_halves(key, f"{path}.{legible(key)}")
+            refuse_halves(inner, f"{path}.{key}")
+    elif isinstance(value, list | tuple):
+        for place, inner in enumerate(value):
+            refuse_halves(inner, f"{path}[{place}]")
 
 
 def reference_bytes(value: Json) -> bytes:
@@ -101,6 +139,8 @@ def _normal(value: Json, path: str, depth: int) -> Json:
     if value is None or isinstance(value, bool | str):
         return value
     if isinstance(value, int):
+        if not -_TOO_LARGE < value < _TOO_LARGE:
+            raise NotCanonicalError(path, f"an integer has more than {MAX_DIGITS:,} digits")
         return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):

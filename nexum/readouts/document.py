@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic_core import PydanticSerializationError
 
 from nexum.core.run.standing import Standing
 from nexum.version import __version__
@@ -56,6 +57,13 @@ class Document(View):
         """The document as JSON values."""
         spelled: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
         return spelled
+
+    def written(self) -> bytes:
+        """The document as JSON in UTF-8; half of a surrogate pair, which has no spelling there, becomes its escape."""
+        try:
+            return self.model_dump_json(by_alias=True).encode()
+        except PydanticSerializationError:
+            return json.dumps(self.spelled(), ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 class StandingView(View):

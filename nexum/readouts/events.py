@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from nexum.core.canonical import from_bytes
 from nexum.core.run.events import (
     AttemptFailed,
     AttemptStopped,
@@ -34,7 +33,7 @@ from nexum.core.run.standing import span
 from nexum.core.values import Ref
 from nexum.readouts.document import Document, Instant, PayloadView, View
 from nexum.readouts.history import body_of, placed
-from nexum.readouts.payload import Bodies
+from nexum.readouts.payload import Bodies, read
 from nexum.store import reading
 from nexum.store.reading import ToldRow
 from nexum.store.verbs import Verbs
@@ -109,7 +108,7 @@ def read_event(
         form="nexum.event/1",
         run_id=run_id,
         event=event_line(row).model_copy(update={"payloads": payloads}),
-        body=from_bytes(row.body) if may_read else None,
+        body=read(row.body) if may_read else None,
         trace=row.trace,
         hash=row.hash.hex(),
         prev_hash=row.prev_hash.hex(),

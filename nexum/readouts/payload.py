@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 
-from nexum.core.canonical import Json, from_bytes, sha256_hex
+from nexum.core.canonical import MAX_DEPTH, Json, from_bytes, legible, sha256_hex
 from nexum.core.values import BLOB, Ref
 from nexum.errors import InternalError
 from nexum.readouts.document import PayloadView
@@ -74,8 +75,21 @@ def damaged(run_id: str, ref: Ref) -> InternalError:
 
 
 def read(data: bytes) -> Json:
-    """The JSON value, or the text as it is."""
+    """The JSON value as every reader can spell it, or the text as it is: models write what is almost JSON."""
     try:
-        return from_bytes(data)
-    except ValueError:
+        return _shown(from_bytes(data), 0)
+    except (ValueError, RecursionError):
         return data.decode("utf-8", "replace")
+
+
+def _shown(value: Json, depth: int) -> Json:
+    """The value with halves of surrogate pairs as escapes. Raises `ValueError` for what is not quite JSON."""
+    if depth > MAX_DEPTH or (isinstance(value, float) and not math.isfinite(value)):
+        raise ValueError("not quite JSON")
+    if isinstance(value, str):
+        return legible(value)
+    if isinstance(value, dict):
+        return {legible(key): _shown(inner, depth + 1) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_shown(inner, depth + 1) for inner in value]
+    return value

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError
 
 from nexum.compiler.build import Compiled
 from nexum.compiler.handlers import BoundHandler, spell
 from nexum.core.canonical import Json, NotCanonicalError, from_bytes
 from nexum.core.graph.workflow import Graph
 from nexum.errors import Diagnostic, InputError, Problem
+from nexum.errors.misfits import got, problems_of, reason_of, told
 
 if TYPE_CHECKING:  # the client brings the store's libraries along; building and executing need neither
     from nexum.client.connect import Connection
@@ -81,18 +83,30 @@ class CompiledWorkflow(Generic[In]):
         return RunHandle(started.run_id, here, started.existing)
 
     def input_json(self, value: In) -> Json:
-        """An input as the JSON value that is sent: checked, under its JSON names. Raises `InputError`."""
+        """An input as the JSON value that is sent: checked, under its JSON names. Raises `InputError` NX-R101 or NX-R102."""
         try:
             return from_bytes(spell(self.input, value))
         except ValidationError as error:
-            found = tuple(
-                Problem(".".join(map(str, line["loc"])) or "$", repr(line["input"])[:200], line["msg"])
-                for line in error.errors()
-            )
-            listed = "; ".join(f"{problem.path}: {problem.wanted}" for problem in found[:5])
-            raise InputError(f"the input does not fit {self.name}: {listed}", problems=found) from error
+            misfit = f"the input does not fit {self.name}: {told(error)}"
+            raise InputError(misfit, problems=problems_of(error)) from error
         except NotCanonicalError as error:
-            raise InputError(f"the input of {self.name} cannot be stored: {error}", code="NX-R102") from error
+            raise self._unstorable(error.path, error.why) from error
+        except PydanticSerializationError as error:
+            raise self._changed(value, error) from error
+
+    def _changed(self, value: In, error: ValueError) -> InputError:
+        """The error for an input that was made or changed without being checked, and now cannot be written."""
+        try:
+            self.input.validate_python(self.input.dump_python(value, by_alias=True, warnings=False))
+        except ValidationError as misfit:
+            return InputError(f"the input does not fit {self.name}: {told(misfit)}", problems=problems_of(misfit))
+        except Exception as worse:  # noqa: BLE001 (an author's serializer may raise anything)
+            return self._unstorable("$", f"{reason_of(error)}; {got(worse)}")
+        return self._unstorable("$", reason_of(error))
+
+    def _unstorable(self, path: str, why: str) -> InputError:
+        wrong = (Problem(path, why, "a value that JSON can spell"),)
+        return InputError(f"the input of {self.name} cannot be stored: {path}: {why}", code="NX-R102", problems=wrong)
 
     def __repr__(self) -> str:
         return f"<{self.name} {self.version[:15]}>"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import sqlite3
@@ -16,7 +17,9 @@ import pytest
 from databases import drop_postgres, fresh_postgres
 from nexum.cli.commands import demo
 from nexum.cli.commands.db import shown
+from nexum.cli.given import read_input
 from nexum.cli.main import run
+from nexum.errors import NexumError
 from nexum.testing.services import create_database, database_url
 from shopfloor import BROKEN, CHANGED, Answer, Shop
 from waiting import until
@@ -61,6 +64,9 @@ CASES = [
     ("the input is no object", nothing, (*PUT, "-i", "[1]"), "NX-R101", 65),
     ("not JSON", nothing, (*PUT, "-i", "{name: x}"), "NX-F112", 65),
     ("NaN is no JSON", nothing, (*PUT, "-i", '{"name": "x", "amount": NaN}'), "NX-F112", 65),
+    ("half of a surrogate pair", nothing, (*PUT, "-i", r'{"name": "\ud800"}'), "NX-R102", 65),
+    ("half of one in a field", nothing, (*PUT, "-p", r'name="\ud800"'), "NX-R102", 65),
+    ("a byte that is no text", nothing, (*PUT, "-p", "name=\udcff"), "NX-R102", 65),
     ("nested without end", nothing, (*PUT, "-i", "[" * 100_000), "NX-F112", 65),
     ("no value after the name", nothing, (*PUT, "-p", "name"), "NX-F112", 65),
     ("a field of what is no object", nothing, (*PUT, "-i", "[1]", "-p", "name=x"), "NX-F112", 65),
@@ -132,6 +138,14 @@ def test_a_payload_that_is_too_large_is_refused_with_its_size(deployed: Shop) ->
 
     assert said.code == 65
     assert "error[NX-R103]: the input of Greeter has 5,011 bytes; at most 4,096 are allowed" in said.err
+
+
+def test_bytes_on_standard_input_that_are_no_text_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'{"name": "\xff"}'), errors="surrogateescape"))
+
+    with pytest.raises(NexumError, match="standard input cannot be read: it is not UTF-8") as caught:
+        read_input("-", ())
+    assert caught.value.code == "NX-F113"
 
 
 def test_an_ambiguous_reference_lists_the_candidates(busy: Shop) -> None:

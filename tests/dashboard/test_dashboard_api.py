@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -67,6 +68,15 @@ def test_a_request_that_does_not_fit_is_answered_with_a_problem(
     assert told in problem["detail"]
     assert problem["type"] == f"/nexum/e/{code}/"
     assert problem["fixes"]
+
+
+def test_an_input_that_utf8_cannot_carry_is_refused_with_its_place(shop: Any) -> None:
+    body = json.dumps({**START, "input": {**CLAIM, "text": "half \ud83d"}})
+    with shop.with_token("runs:start") as script:
+        answer = script.post("/runs", content=body, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "NX-R102")
+    assert answer.json()["problems"][0]["path"] == "$.text"
 
 
 def test_a_body_that_is_not_json_is_refused_by_its_type(shop: Any) -> None:

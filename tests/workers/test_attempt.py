@@ -185,8 +185,36 @@ def test_what_has_no_json_spelling_is_refused(value: object) -> None:
     assert _failed(_do("look", lambda _: Loose(data=value))) == ("NX-R102", "no", False)
 
 
-def test_nul_lone_surrogates_and_japanese_are_ordinary_text() -> None:
-    text = "a\x00b\ud800 返金"
+def test_half_of_a_surrogate_pair_is_refused_with_its_place() -> None:
+    for act in (lambda _: Loose(data={"said": ["\ud800"]}), lambda _: Loose(data={"\ud800": 1})):
+        outcome = _do("look", act)
+        assert isinstance(outcome, Failed)
+        assert (outcome.error.code, outcome.error.retryable) == ("NX-R102", False)
+        assert "\\ud800" in outcome.error.message
+    assert "$.data" in outcome.error.message
+
+
+def test_an_effect_that_returned_half_of_a_pair_is_in_doubt_and_what_it_returned_is_kept() -> None:
+    outcome = _do("pay", lambda *_: Receipt(id="\ud800", amount=1))
+    assert _failed(outcome) == ("NX-R102", "unknown", False)
+    assert isinstance(outcome, Failed)
+    assert b"ud800" in outcome.raw
+
+
+def test_what_pydantic_finds_is_told_by_place_and_reason_without_its_addresses() -> None:
+    def check(_: object) -> Loose:
+        Receipt.model_validate({"id": 7, "amount": "many"})
+        return Loose(data=1)
+
+    outcome = _do("look", check)
+    assert isinstance(outcome, Failed)
+    assert "$.amount: Input should be a valid integer" in outcome.error.message
+    assert "validation error" not in outcome.error.message
+    assert "errors.pydantic.dev" not in outcome.error.message + outcome.error.trace
+
+
+def test_nul_and_japanese_are_ordinary_text() -> None:
+    text = "a\x00b 返金"
     outcome = _do("look", lambda _: Loose(data=text))
     assert isinstance(outcome, Succeeded)
     assert from_bytes(outcome.output) == {"data": text}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -62,12 +63,16 @@ def fake() -> Iterator[Fake]:
 
 
 def execute(
-    fake: Fake, given: Work | None = None, accept: Callable[[Json], bool] | None = None, **options: Any
+    fake: Fake,
+    given: Work | None = None,
+    accept: Callable[[Json], bool] | None = None,
+    said: Prompt[Verdict] = SAID,
+    **options: Any,
 ) -> Outcome:
     async def once() -> Outcome:
         door = Door({"base_url": f"{fake.url}/v1", "api_key": KEY, **options})
         try:
-            return await execute_llm(given or work(), SAID, door=door, validate=validated, accept=accept)
+            return await execute_llm(given or work(), said, door=door, validate=validated, accept=accept)
         finally:
             await door.aclose()
 
@@ -126,6 +131,19 @@ def test_an_invalid_answer_may_be_repaired_and_its_text_is_kept(fake: Fake, mode
     assert outcome.usage is not None
     assert outcome.usage.input_tokens == 5
     canonical_bytes({"message": outcome.error.message})
+
+
+@pytest.mark.parametrize("mode", ["lone-surrogate", "raw-surrogate"])
+def test_the_journal_of_a_request_can_be_read_whatever_was_asked_and_answered(fake: Fake, mode: str) -> None:
+    fake.post("/plays", [{"mode": mode}])
+    asked: Prompt[Verdict] = Prompt([Message("user", "Refund \ud83d?")])
+    outcome = failed(execute(fake, said=asked))
+    journal = from_bytes(outcome.journal)
+
+    assert journal["messages"] == [{"role": "user", "text": r"Refund \ud83d?"}]
+    assert r"\ud83d" in journal["reply"]
+    outcome.journal.decode()
+    json.dumps(journal, ensure_ascii=False).encode()
 
 
 def test_an_answer_of_ten_megabytes_is_read_up_to_the_limit(fake: Fake) -> None:

@@ -6,7 +6,6 @@ Nothing here raises: a handler that exits, recurses for ever or returns a foreig
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -16,11 +15,12 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from nexum.compiler.handlers import BoundHandler
-from nexum.core.canonical import Json, NotCanonicalError, from_bytes
+from nexum.core.canonical import Json, NotCanonicalError, from_bytes, legible
 from nexum.core.graph.nodes import Compute, Effect, Llm
 from nexum.crash import crash
 from nexum.engine.work import Failed, Outcome, Succeeded, Work
 from nexum.errors import HandlerError, InternalError, NexumError
+from nexum.errors.misfits import got, reason_of, told
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.context import Context
 from nexum_workers.asking import ask
@@ -183,43 +183,20 @@ def _spelled(handler: BoundHandler, value: object) -> bytes:
     wrong = partial(HandlerError, code="NX-R201")
     foreign = partial(HandlerError, code="NX-R102")
     try:
-        data = handler.spell(value)
-        if b"null" in data:  # Pydantic writes NaN and infinities as null, which would be another value
-            _refuse_not_finite(handler.output.dump_python(handler.output.validate_python(value)), "$")
-        return data
+        return handler.spell(value)
     except ValidationError as error:
-        raise wrong(f"{handler.id} returned {_shown(value)}: {_first(error)}") from error
+        raise wrong(f"{handler.id} returned {_shown(value)}: {told(error)}") from error
     except PydanticSerializationError as error:
         made = foreign if "unknown type" in str(error) else wrong
-        raise made(f"{handler.id} returned {_shown(value)}: {error}") from error
+        raise made(f"{handler.id} returned {_shown(value)}: {reason_of(error)}") from error
     except (NotCanonicalError, RecursionError) as error:
         raise foreign(f"{handler.id} returned {_shown(value)}: {error}") from error
     except Exception as error:
         raise wrong(f"{handler.id} returned {_shown(value)}, and validating it raised {error!r}") from error
 
 
-def _refuse_not_finite(value: object, path: str) -> None:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise NotCanonicalError(path, f"{value} is not JSON")
-    if isinstance(value, dict):
-        for name, item in value.items():
-            _refuse_not_finite(item, f"{path}.{name}")
-    elif isinstance(value, list | tuple | set | frozenset):
-        for place, item in enumerate(value):
-            _refuse_not_finite(item, f"{path}[{place}]")
-
-
-def _first(error: ValidationError) -> str:
-    problem, *others = error.errors(include_url=False, include_context=False, include_input=False)
-    more = f" (and {len(others)} more)" if others else ""
-    return f"{'.'.join(('$', *map(str, problem['loc'])))}: {problem['msg']}{more}"
-
-
 def _shown(value: object) -> str:
-    try:
-        return f"{type(value).__name__} {repr(value)[:200]}"
-    except Exception:  # noqa: BLE001 (a broken __repr__ is no reason to lose the message)
-        return type(value).__name__
+    return f"{type(value).__name__} {got(value, 200)}"
 
 
 def _reference(work: Work, context: Context, output: bytes) -> str:
@@ -227,7 +204,7 @@ def _reference(work: Work, context: Context, output: bytes) -> str:
     if not isinstance(work.node, Effect):
         return ""
     if context.noted_reference or not work.node.reference:
-        return context.noted_reference
+        return legible(context.noted_reference)
     value: Json = from_bytes(output)
     for name in work.node.reference.split("."):
         value = value.get(name) if isinstance(value, dict) else None

@@ -12,12 +12,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from nexum.core.canonical import Json, canonical_bytes, from_bytes
+from nexum.core.canonical import Json, canonical_bytes, from_bytes, legible
 from nexum.core.graph.nodes import Llm
 from nexum.core.run.events import Usage
 from nexum.crash import crash
 from nexum.engine.work import Failed, Outcome, Repair, Succeeded, Work
 from nexum.errors import ConfigurationError, HandlerError, InputError, InternalError, NexumError
+from nexum.errors.misfits import told
 from nexum.sdk.prompt import Prompt
 from nexum_workers.models.door import Asked, Door
 from nexum_workers.models.protocol import Message, ModelAnswer, ModelError, ModelRequest
@@ -91,10 +92,10 @@ def _journal(request: ModelRequest, answer: ModelAnswer | None, outcome: Outcome
     return canonical_bytes(
         {
             "model": request.model,
-            "messages": [{"role": message.role, "text": message.text} for message in request.messages],
+            "messages": [{"role": message.role, "text": legible(message.text)} for message in request.messages],
             "settings": dict(request.settings),
-            "reply": reply[:JOURNAL_MAX],
-            "finish": answer.finish if answer is not None else "",
+            "reply": legible(reply[:JOURNAL_MAX]),
+            "finish": legible(answer.finish) if answer is not None else "",
             "request_id": request.request_id,
         }
     )
@@ -154,17 +155,14 @@ def _check(answer: ModelAnswer, validate: Callable[[Json], bytes], accept: Calla
 def _misfit(error: Exception) -> str:
     """What does not fit, in words that a person and a model can act on."""
     if isinstance(error, ValidationError):
-        found = [
-            f"{'.'.join(('$', *map(str, problem['loc'])))}: {problem['msg']}, got {repr(problem['input'])[:80]}"
-            for problem in error.errors(include_url=False, include_context=False)[:8]
-        ]
-        return "; ".join(found)
+        return told(error)
     return error.message if isinstance(error, NexumError) else str(error)
 
 
 def _usage(work: Work, answer: ModelAnswer) -> Usage:
-    return Usage(work.model, answer.served, answer.input_tokens, answer.output_tokens, answer.request_id)
+    served, request_id = legible(answer.served), legible(answer.request_id)
+    return Usage(work.model, served, answer.input_tokens, answer.output_tokens, request_id)
 
 
 def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "backslashreplace")  # a lone surrogate stays readable as its escape
+    return legible(text).encode()  # half of a surrogate pair stays readable as its escape

@@ -13,19 +13,23 @@ for the person who then resolves the doubt as happened.
 from __future__ import annotations
 
 import hashlib
+import re
 import traceback
 from collections.abc import Iterable
 
 import orjson
+from pydantic import ValidationError
 
 from nexum.core.graph.nodes import Compute, Effect, Llm, Read
 from nexum.core.run.events import Error
 from nexum.engine.work import Failed
 from nexum.errors import Fail, HandlerError, NexumError, NonRetryable, NotSent, RetryAfter, entry
+from nexum.errors.misfits import told
 
 TEXT_MAX = 16_384  # bytes of message and traceback together
 MESSAGE_MAX = 4_096  # bytes of the message alone
 _SECOND = 1_000_000
+_ADDRESS = re.compile(r"\n *For further information visit https://errors\.pydantic\.dev\S*")
 
 AnyNode = Compute | Read | Effect | Llm
 
@@ -111,7 +115,7 @@ def _described(error: BaseException, node: AnyNode) -> Error:
     code = error.code if isinstance(error, NexumError) else "NX-R200"
     message = error.message if isinstance(error, NexumError) else _said(error)
     shown = _cut(message, MESSAGE_MAX)
-    trace = _tail("".join(traceback.format_exception(error)), TEXT_MAX - len(shown.encode()))
+    trace = _tail(_ADDRESS.sub("", "".join(traceback.format_exception(error))), TEXT_MAX - len(shown.encode()))
     return Error(code, shown, type(error).__name__, _is_retryable(error, node), trace)
 
 
@@ -127,7 +131,7 @@ def _is_retryable(error: BaseException, node: AnyNode) -> bool:
 
 def _said(error: BaseException) -> str:
     try:
-        text = str(error)
+        text = told(error) if isinstance(error, ValidationError) else str(error)
     except Exception:  # noqa: BLE001 (a broken __str__ must not hide which exception it was)
         text = "(its message cannot be shown)"
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -215,7 +215,7 @@ def _run(run_id: str) -> RunRow:
 
 
 def _spelled(view: Document, status: int = 200) -> HttpResponse:
-    return HttpResponse(view.model_dump_json(by_alias=True), status=status, content_type="application/json")
+    return HttpResponse(view.written(), status=status, content_type="application/json")
 
 
 def _trace(request: HttpRequest) -> str:

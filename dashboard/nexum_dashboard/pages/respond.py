@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 
 from nexum.errors import ConfigurationError, InputError, NexumError, entry
 from nexum.readouts.document import Document
@@ -69,12 +69,18 @@ def show(request: HttpRequest, viewer: Viewer, template: str, document: Document
         "flower_url": settings.flower_url,
         **more,
     }
-    return render(request, template, context)
+    return drawn(request, template, context)
+
+
+def drawn(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """A template as a page. Whatever text was stored, the page can be encoded."""
+    text = render_to_string(template, context, request)
+    return HttpResponse(text.encode("utf-8", "backslashreplace"), status=status)
 
 
 def spelled(document: Document, status: int = 200) -> HttpResponse:
     """A document as JSON."""
-    return JsonResponse(document.spelled(), status=status, json_dumps_params={"ensure_ascii": False})
+    return HttpResponse(document.written(), status=status, content_type="application/json")
 
 
 def wants_json(request: HttpRequest) -> bool:
@@ -102,7 +108,7 @@ def trouble(request: HttpRequest, error: NexumError) -> HttpResponse:
     if wants_json(request):
         return JsonResponse({"schema": "nexum.error/1", **told, "near": [run.run_id for run in near]}, status=status)
     context = {"error": {**told, "near": near}, "brand": "Nexum", "base_template": "nexum/base.html", "status": status}
-    return render(request, "nexum/trouble.html", context, status=status)
+    return drawn(request, "nexum/trouble.html", context, status=status)
 
 
 def status_of(error: NexumError) -> int:

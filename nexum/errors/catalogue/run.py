@@ -16,9 +16,13 @@ RUN = (
     Entry(
         "NX-R102",
         "value cannot be stored as JSON",
-        "The value holds NaN, an infinity, a key that is no string, a foreign type, or is nested deeper than 200.",
-        "Payloads are canonical JSON; these values have no spelling there.",
-        ("return None or a string instead of the value that is named",),
+        "The value holds NaN, an infinity, half of a surrogate pair, a key that is no string, a foreign type, or is nested "
+        "deeper than 200.",
+        "Payloads are canonical JSON in UTF-8; these values have no spelling there.",
+        (
+            "use None or a string instead of the value that is named",
+            'mend a broken text where it comes in: `text.encode("utf-8", "replace").decode()`',
+        ),
         exit_code=65,
     ),
     Entry(

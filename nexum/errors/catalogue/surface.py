@@ -156,7 +156,7 @@ SURFACE = (
     Entry(
         "NX-F113",
         "file cannot be read",
-        "The file that was named after `@` does not exist, may not be opened, or is not UTF-8.",
+        "The file that was named after `@` does not exist, may not be opened, or is not UTF-8; or standard input is not.",
         "There is no input without it.",
         ("correct the path; it is relative to the working directory",),
         exit_code=64,
