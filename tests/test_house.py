@@ -6,6 +6,7 @@ import ast
 import os
 import re
 import subprocess
+import sys
 import tomllib
 from collections import Counter
 from pathlib import Path
@@ -113,12 +114,34 @@ def test_ci_runs_the_two_commands_of_the_readme() -> None:
         assert re.search(rf"^part .* {command}$", script, re.MULTILINE)
 
 
-@pytest.mark.parametrize("script", ["run", "install", "venv"])
+@pytest.mark.parametrize("script", ["run", "install", "python", "venv"])
 def test_a_script_of_ci_is_executable_and_is_shell(script: str) -> None:
     path = ROOT / ".ci" / script
 
     assert os.access(path, os.X_OK)
     subprocess.run(["sh", "-n", str(path)], check=True)
+
+
+def test_ci_finds_pythons_that_only_pyenv_has(tmp_path: Path) -> None:
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    shim, kept = tmp_path / "shims" / f"python{version}", tmp_path / "versions" / f"{version}.9" / "bin" / "python3"
+    for file in (shim, kept):
+        file.parent.mkdir(parents=True)
+        file.write_text("#!/bin/sh\nexit 127\n" if file is shim else f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        file.chmod(0o755)
+    found, missing = (
+        subprocess.run(
+            [ROOT / ".ci" / "python", wanted],
+            env={"PATH": f"{shim.parent}:/usr/bin:/bin", "PYENV_ROOT": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        for wanted in (version, "3.1")
+    )
+
+    assert (found.returncode, found.stdout) == (0, f"{kept}\n")
+    assert (missing.returncode, missing.stdout) == (1, "")
 
 
 def test_no_test_waits_for_time_to_pass() -> None:
