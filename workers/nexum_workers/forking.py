@@ -4,6 +4,9 @@ A parent keeps a thread that talks to the database. A fork in the middle of such
 driver into the child, where nobody releases it; so that thread holds `GATE` while it talks, and every fork waits for the
 gate. What the parent has open is never used in a child; `keep_alive` keeps it from being closed there either, because
 closing it would say goodbye on a socket that the parent still uses.
+
+Python 3.12 and later warn of any fork beside a thread. They cannot know of the gate, so the warning stays, and stays hidden
+unless deprecations are asked for.
 """
 
 from __future__ import annotations
