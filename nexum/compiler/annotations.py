@@ -13,10 +13,10 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
-from pydantic import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError, TypeAdapter
-from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic import PydanticUserError, TypeAdapter
 
 from nexum.core.graph.nodes import Schema
+from nexum.errors.misfits import got
 
 Mode = Literal["validation", "serialization"]
 
@@ -56,7 +56,7 @@ def plain(handler: Callable[..., Any]) -> Callable[..., Any]:
         return plain(handler.func)
     if inspect.ismethod(handler):
         return plain(handler.__func__)
-    inner = type(handler).__call__
+    inner = getattr(type(handler), "__call__", None)  # noqa: B004 (the function is wanted, not whether there is one)
     return inner if inspect.isfunction(inner) else handler
 
 
@@ -64,7 +64,7 @@ def adapter_of(kind: Any) -> TypeAdapter[Any]:
     """The validator of a type. Raises `Unsupported`."""
     try:
         return TypeAdapter(kind)
-    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError) as error:
+    except Exception as error:  # Pydantic's own, and whatever the hooks of the author's own types raise
         raise Unsupported(_first_line(error)) from error
 
 
@@ -72,7 +72,7 @@ def schema_of(adapter: TypeAdapter[Any], mode: Mode, *, prose: bool = False) -> 
     """The JSON Schema of a type; `prose` keeps titles and descriptions. Raises `Unsupported`."""
     try:
         schema = adapter.json_schema(mode=mode)
-    except (PydanticInvalidForJsonSchema, PydanticUserError) as error:
+    except Exception as error:  # as above
         raise Unsupported(_first_line(error)) from error
     return schema if prose else _bare(schema)
 
@@ -101,7 +101,7 @@ def name_of(kind: Any) -> str:
         return " | ".join(name_of(member) for member in found)
     if typing.get_origin(kind) is not None:
         return str(kind).replace("typing.", "").replace(f"{getattr(kind, '__module__', '')}.", "")
-    return str(getattr(kind, "__name__", kind))
+    return str(getattr(kind, "__name__", "")) or got(kind)
 
 
 def _bare(schema: Any) -> Any:
@@ -121,4 +121,6 @@ def _bare(schema: Any) -> Any:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0]
+    known = isinstance(error, PydanticUserError | NameError)  # what these say needs no name in front
+    text = str(error) if known else f"{type(error).__name__}: {error}"
+    return text.splitlines()[0]

@@ -7,7 +7,7 @@ model, or the name `input`. Anything else is an error that names what was probab
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,7 @@ from nexum.compiler.annotations import (
     annotations_of,
     is_nullable,
     name_of,
+    plain,
     resolve,
     schema_of,
 )
@@ -28,6 +29,7 @@ from nexum.compiler.diagnostics import did_you_mean, finding, nearest
 from nexum.compiler.sources import handler_span, parameter_span
 from nexum.core.graph.nodes import INPUT, Schema
 from nexum.errors import Diagnostic
+from nexum.errors.misfits import got
 
 _BY_NAME = frozenset({inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY})
 
@@ -105,17 +107,21 @@ def bind(declared: Declared, scope: Scope, problems: list[Diagnostic]) -> Signat
             bound = _bound(declared, parameter.name, kind, scope, problems)
             params.extend([bound] if bound else [])
     output, adapter, schema = _output(declared, scope.marks, problems)
+    if inspect.isgeneratorfunction(plain(declared.handler)) or inspect.isasyncgenfunction(plain(declared.handler)):
+        message = f"`{declared.id}` yields, so a call of it gives a generator, not what it is annotated with"
+        problems.append(finding("NX-B132", message, handler_span(declared)))
     return Signature(tuple(params), tuple(contexts), output, adapter, schema)
 
 
 def _signature(declared: Declared, problems: list[Diagnostic]) -> Iterable[inspect.Parameter]:
     try:
-        return inspect.signature(declared.handler).parameters.values()
+        if callable(declared.handler):
+            return inspect.signature(declared.handler).parameters.values()
+        message = f"the handler of `{declared.id}` is {got(declared.handler)}, not a function"
     except (TypeError, ValueError):
-        problems.append(
-            finding("NX-B107", f"the handler of `{declared.id}` has no signature to read", handler_span(declared))
-        )
-        return ()
+        message = f"the handler of `{declared.id}` has no signature to read"
+    problems.append(finding("NX-B107", message, handler_span(declared)))
+    return ()
 
 
 def _annotation(declared: Declared, name: str, scope: Scope, problems: list[Diagnostic]) -> tuple[Any] | None:
@@ -219,8 +225,3 @@ def output_of(handler: Callable[..., Any], kind: str, names: Mapping[str, Any], 
     if getattr(returned, "__origin__", None) is not marks.prompt or len(arguments) != 1:
         raise NoPromptError(f"`{name_of(returned)}`")
     return arguments[0]
-
-
-def sources_of(signature: Signature) -> Iterator[str]:
-    """The nodes that a signature takes data from."""
-    return (param.source for param in signature.params if param.source != INPUT)

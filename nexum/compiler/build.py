@@ -22,7 +22,7 @@ from nexum.compiler.names import check_names
 from nexum.compiler.options import check_options, check_reference
 from nexum.compiler.purity import impurities
 from nexum.compiler.references import Reference
-from nexum.compiler.sources import handler_span, line_span
+from nexum.compiler.sources import handler_span, line_span, option_span
 from nexum.compiler.subsume import check_accepts
 from nexum.core.expr.build import ref
 from nexum.core.graph.nodes import INPUT, Schema
@@ -60,6 +60,8 @@ class _Compiler:
     def check(self) -> None:
         """Make every check, node by node in order of declaration."""
         self._problems.extend(check_names(self._draft))
+        at = line_span(self._draft.place)
+        self._problems.extend(finding("NX-B124", message, at) for message in self._draft.problems)
         self._check_input()
         seen: set[str] = set()
         for place, declared in enumerate(self._draft.nodes):
@@ -132,6 +134,10 @@ class _Compiler:
             )
         except BuildError as error:
             self._problems.extend(error.diagnostics)
+            return None
+        except Exception as error:  # noqa: BLE001 (it is the author's own function)
+            message = f"`accept=` of `{declared.id}` raised {type(error).__name__}: {error}"
+            self._problems.append(finding("NX-B124", message, option_span(declared, "accept")))
             return None
         return built
 

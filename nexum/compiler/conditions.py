@@ -17,6 +17,7 @@ from nexum.core.expr.types import known, worded
 from nexum.core.graph.nodes import INPUT, Schema
 from nexum.core.schema import alternatives, field_at, kinds
 from nexum.errors import Diagnostic
+from nexum.errors.misfits import got
 
 RUN = "run"
 RUN_SCHEMA: Schema = {
@@ -139,7 +140,7 @@ def _tree(
             message = f"`{option}=` of `{declared.id}` cannot be read: {error.message}"
             problems.append(finding("NX-B113", message, at, why=_pointed(value, error.offset)))
             return None
-    message = f"`{option}=` of `{declared.id}` is the constant {value!r}, not a condition"
+    message = f"`{option}=` of `{declared.id}` is the constant {got(value)}, not a condition"
     problems.append(finding("NX-B115", message, at))
     return None
 

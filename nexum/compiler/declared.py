@@ -45,12 +45,13 @@ class Declared:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A whole workflow as declared: name, input type, and nodes in order of declaration."""
+    """A whole workflow as declared: name, input type, nodes in order of declaration, and what is wrong with its options."""
 
     workflow: str
     input: Any
     place: Place
     nodes: tuple[Declared, ...]
+    problems: tuple[str, ...] = ()
 
 
 def here(depth: int) -> Place:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import Any, NamedTuple, TypedDict, TypeVar, cast
 
 from pydantic import ValidationError
 
 from nexum.compiler.declared import Declared, Place
 from nexum.compiler.diagnostics import did_you_mean
 from nexum.core.graph import policies as graph
+from nexum.errors.misfits import got
+from nexum.sdk.allowed import misfits, misfits_of
 from nexum.sdk.handles import Handle
 from nexum.sdk.policies import Dedupes, Retry, Timeouts
 
@@ -74,10 +76,31 @@ class LlmOptions(NodeOptions, total=False):
 def declared(kind: str, node_id: str, handler: Callable[..., Any], at: Author, options: Mapping[str, Any]) -> Declared:
     """A node as the compiler reads it; option values that cannot be become its `problems`."""
     problems = list(_unknown(kind, options))
+    fitting = _fitting(options, problems)
     make = {"effect": _effect, "llm": _llm}.get(kind)
-    own = make(options, problems) if make else {}
-    shared = _common(at.workflow, options, problems)
-    return Declared(kind=kind, id=node_id, handler=handler, place=at.place, **shared, **own, problems=tuple(problems))
+    own = make(fitting, problems) if make else {}
+    shared = _common(at.workflow, fitting, problems)
+    name = named(node_id)
+    return Declared(kind=kind, id=name, handler=handler, place=at.place, **shared, **own, problems=tuple(problems))
+
+
+def named(name: object) -> str:
+    """A name as it was given; what is no text becomes one that the build refuses as a name."""
+    return name if isinstance(name, str) else f"{type(name).__name__} {got(name)}"
+
+
+def _fitting(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """The options without those of a wrong type, which become problems; what must be there is stood in for."""
+    wrong = {misfit.name: misfit.message for misfit in misfits(options)}
+    problems.extend(("NX-B124", name, message) for name, message in wrong.items())
+    return {
+        name: _STAND_IN[name] if name in wrong else value
+        for name, value in options.items()
+        if name not in wrong or name in _STAND_IN
+    }
+
+
+_STAND_IN = {"tool": "?", "model": "?"}
 
 
 def _unknown(kind: str, options: Mapping[str, Any]) -> Iterable[Problem]:
@@ -113,8 +136,8 @@ def _common(workflow: str, options: Mapping[str, Any], problems: list[Problem]) 
     return {
         "when": options.get("when"),
         "after": tuple(_ids(workflow, options.get("after", ()), problems)),
-        "retry": _policy("retry", options.get("retry", Retry()).policy, graph.RetryPolicy(), problems),
-        "timeouts": _policy("timeouts", options.get("timeouts", Timeouts()).policy, graph.TimeoutPolicy(), problems),
+        "retry": _policy("retry", options.get("retry", Retry()), graph.RetryPolicy(), problems),
+        "timeouts": _policy("timeouts", options.get("timeouts", Timeouts()), graph.TimeoutPolicy(), problems),
         "priority": options.get("priority", 0),
     }
 
@@ -124,13 +147,17 @@ def _doubt(provider: Dedupes | None, problems: list[Problem]) -> graph.Doubt:
     if provider is None:
         return graph.Hold()
     unknown: graph.Doubt = graph.Hold()
-    return _policy("provider", provider.policy, unknown, problems)
+    return _policy("provider", provider, unknown, problems)
 
 
-def _policy(option: str, make: Callable[[], _Converted], instead: _Converted, problems: list[Problem]) -> _Converted:
-    """What `make` gives; when a value is out of range that is a problem, and `instead` stands in for it."""
+def _policy(option: str, given: Retry | Timeouts | Dedupes, instead: _Converted, problems: list[Problem]) -> _Converted:
+    """A policy in the terms of the graph; when a value is wrong that is a problem, and `instead` stands in for it."""
+    wrong = [("NX-B124", option, f"`{option}=`: {misfit.message}") for misfit in misfits_of(given)]
+    problems.extend(wrong)
+    if wrong:
+        return instead
     try:
-        return make()
+        return cast("_Converted", given.policy())
     except ValidationError as error:
         for line in error.errors():
             field = ".".join(map(str, line["loc"]))

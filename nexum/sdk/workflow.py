@@ -10,10 +10,11 @@ from nexum.compiler.declared import Declared, Draft, Place, here
 from nexum.compiler.references import Reference
 from nexum.core.expr.build import ref
 from nexum.core.graph.nodes import INPUT
+from nexum.errors.misfits import got
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.handles import Handle
 from nexum.sdk.marks import MARKS
-from nexum.sdk.options import Author, EffectOptions, LlmOptions, NodeOptions, declared
+from nexum.sdk.options import Author, EffectOptions, LlmOptions, NodeOptions, declared, named
 from nexum.sdk.prompt import Prompt
 
 P = ParamSpec("P")
@@ -52,7 +53,7 @@ class Workflow(Generic[In]):
     """
 
     def __init__(self, name: str, *, input: type[In], label: str = "") -> None:  # noqa: A002 (the word of the domain)
-        self.name = name
+        self.name = named(name)
         self.label = label
         self._input: Any = input
         self._place = here(1)
@@ -85,7 +86,8 @@ class Workflow(Generic[In]):
 
     def build(self) -> CompiledWorkflow[In]:
         """Check everything and give the version. Raises `BuildError` with every finding, not only the first."""
-        draft = Draft(self.name, self._input, self._place, tuple(self._nodes))
+        wrong = () if isinstance(self.label, str) else (f"`label=` is {got(self.label)}, not a text",)
+        draft = Draft(self.name, self._input, self._place, tuple(self._nodes), wrong)
         return CompiledWorkflow(compile_workflow(draft, MARKS), self.label)
 
     def __repr__(self) -> str:

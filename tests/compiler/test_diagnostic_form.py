@@ -124,7 +124,7 @@ def test_a_build_shows_all_its_findings_under_the_traceback(tmp_path: Path, monk
            |                                                        ^^
            |
            = why: The engine would not know what to do with it.
-           = fix: use a value in the range that is named
+           = fix: use a value such as the message names
            = more: nexum explain NX-B124
 
         error[NX-B101]: parameter `purchse` of `refund` names no node; did you mean 'purchase'?

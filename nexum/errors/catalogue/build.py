@@ -197,10 +197,10 @@ BUILD = (
     ),
     Entry(
         "NX-B124",
-        "option is out of range",
-        "An option of a node has a value that it cannot have.",
+        "option cannot have this value",
+        "An option of a workflow or node has a value of another type or out of range, or one that JSON cannot spell.",
         "The engine would not know what to do with it.",
-        ("use a value in the range that is named",),
+        ("use a value such as the message names",),
         exit_code=65,
     ),
     Entry(
@@ -252,5 +252,13 @@ BUILD = (
         ("say so with `when=has(source.out)`, or take the value with or without: `Source | None`",),
         exit_code=65,
         severity="warning",
+    ),
+    Entry(
+        "NX-B132",
+        "handler is a generator",
+        "The handler has a `yield`, so calling it runs nothing yet and gives a generator.",
+        "A node has one output, recorded once and whole; a generator would run while it is read, outside of every guard.",
+        ("collect the values and return them: `-> list[Item]`",),
+        exit_code=65,
     ),
 )
