@@ -300,7 +300,8 @@ class Child:
 
     def _bite(self, stuck: Stuck) -> None:
         """In the watchdog's thread: say what became of the stuck attempt, give the others a moment, end the process."""
-        logger.error("[NX-W211] %s is stuck; this process ends", stuck.what, extra={"code": "NX-W211"})
+        with about(**_subject(stuck.work) if stuck.work else {}):
+            logger.error("[NX-W211] %s is stuck; this process ends", stuck.what, extra={"code": "NX-W211"})
         self._lost.set()
         teller = threading.Thread(target=self._tell, args=(stuck,), daemon=True)
         teller.start()
@@ -353,7 +354,9 @@ def _subject(work: Work) -> dict[str, object]:
         "version": work.graph.version,
         "node": work.task.path,
         "visit": work.task.visit,
+        "item": work.task.item if work.task.item >= 0 else None,
         "attempt": work.attempt,
+        "effect": getattr(work.node, "tool", ""),
         "key": work.key,
         "trace": work.trace,
     }
