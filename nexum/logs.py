@@ -25,7 +25,7 @@ MAX_TEXT = 16_384  # characters of one message or traceback
 
 @contextmanager
 def about(**fields: Any) -> Iterator[None]:
-    """Give every line logged inside these fields: run, workflow, version, node, visit, attempt, key, trace, ..."""
+    """Give every line logged inside these fields: run, workflow, version, node, visit, attempt, effect, key, ..."""
     token = _subject.set(
         {**_subject.get(), **{name: value for name, value in fields.items() if value not in ("", None)}}
     )

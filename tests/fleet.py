@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from errands import REGISTRY, Errand
 from nexum.broker.connect import open_doorbell
@@ -33,7 +34,8 @@ from nexum import logs
 from nexum.settings import Settings
 from nexum_workers.run import run_worker
 from errands import REGISTRY
-logs.configure(logging.INFO, as_json=False)
+in_full = "LOGS_IN_FULL" in os.environ
+logs.configure(logging.DEBUG if in_full else logging.INFO, as_json=in_full)
 options = json.loads(sys.argv[1])
 settings = Settings(**options.pop("settings"))
 sys.exit(run_worker(settings, REGISTRY, **options))
@@ -93,6 +95,10 @@ class Fleet:
     def output(self, number: int = 0) -> str:
         """What the process that was started as this one has written."""
         return (self.folder / f"process-{number}.txt").read_text()
+
+    def lines(self, number: int = 0) -> list[dict[str, Any]]:
+        """The log lines of a worker that was started with LOGS_IN_FULL, read."""
+        return [json.loads(line) for line in self.output(number).splitlines() if line.startswith("{")]
 
     def start(self, workflow: str, name: str, *, key: str = "", **more: object) -> str:
         """Start a run; gives its id."""

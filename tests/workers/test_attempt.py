@@ -332,3 +332,30 @@ def test_a_model_that_does_not_answer_is_abandoned_when_the_attempt_s_time_is_ov
     code, sent, retryable = _failed(_do("slow_verdict"))
     assert code in {"NX-R202", "NX-L203"}
     assert (sent, retryable) == ("no", True)
+
+
+def test_a_failed_attempt_is_one_warning_with_its_code(caplog: pytest.LogCaptureFixture) -> None:
+    _do("pay", _raiser(TimeoutError("no answer")))
+
+    (line,) = caplog.records
+    assert (line.levelname, line.getMessage()) == (
+        "WARNING",
+        "pay failed in attempt 1: [NX-R200] TimeoutError: no answer",
+    )
+    told = vars(line)
+    assert (told["code"], told["kind"], told["sent"], told["retryable"]) == (
+        "NX-R200",
+        "TimeoutError",
+        "unknown",
+        False,
+    )
+
+
+def test_an_attempt_that_ended_well_is_one_line_for_those_who_ask_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO", "nexum.worker"):
+        _do("score", lambda _: 7)
+    assert not caplog.records
+
+    with caplog.at_level("DEBUG", "nexum.worker"):
+        _do("score", lambda _: 7)
+    assert [line.getMessage() for line in caplog.records] == ["score ended in attempt 1: 1 bytes"]

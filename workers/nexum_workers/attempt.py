@@ -6,6 +6,7 @@ Nothing here raises: a handler that exits, recurses for ever or returns a foreig
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -28,6 +29,8 @@ from nexum_workers.guard import pure
 from nexum_workers.models.door import Door
 from nexum_workers.outcome import failure, overtime, silence, unrecordable
 from nexum_workers.pulse import OvertimeError, Pulse, Returned, SilenceError, in_time
+
+logger = logging.getLogger("nexum.worker")
 
 
 class Attempts:
@@ -54,6 +57,18 @@ class Attempts:
 
     def execute(self, work: Work, on_heartbeat: Callable[[object], None]) -> Outcome:
         """Execute a `def` handler in this thread; the caller watches its time and its heartbeats."""
+        return _logged(work, self._execute(work, on_heartbeat))
+
+    async def execute_async(self, work: Work) -> Outcome:
+        """Execute an `async` handler, or ask a language model; both are cancelled when their time is over."""
+        return _logged(work, await self._execute_async(work))
+
+    def close(self) -> None:
+        """Nothing is held here: the models' clients end with the loop."""
+
+    # the verbs
+
+    def _execute(self, work: Work, on_heartbeat: Callable[[object], None]) -> Outcome:
         bound = self._bind(work, on_heartbeat)
         if isinstance(bound, Failed):
             return bound
@@ -63,8 +78,7 @@ class Attempts:
             value, error = _called(work, handler, arguments)
         return self._named(work, handler, context, value, error)
 
-    async def execute_async(self, work: Work) -> Outcome:
-        """Execute an `async` handler, or ask a language model; both are cancelled when their time is over."""
+    async def _execute_async(self, work: Work) -> Outcome:
         pulse = Pulse(work)
         bound = self._bind(work, pulse.beat)
         if isinstance(bound, Failed):
@@ -75,11 +89,6 @@ class Attempts:
             return await self._ask(work, handler, arguments, Pulse(work, beats=False))
         value, error = await in_time(_awaited(work, handler, arguments), pulse)
         return self._named(work, handler, context, value, error)
-
-    def close(self) -> None:
-        """Nothing is held here: the models' clients end with the loop."""
-
-    # the verbs
 
     def _bind(
         self, work: Work, on_heartbeat: Callable[[object], None]
@@ -136,6 +145,19 @@ class Attempts:
         return HandlerError(
             f"{work.node.id} returned {size:,} bytes, more than the {self._max_payload:,} allowed", code="NX-R103"
         )
+
+
+def _logged(work: Work, outcome: Outcome) -> Outcome:
+    """One line for each end of an attempt; run, node, attempt and key stand in the line's subject."""
+    if isinstance(outcome, Succeeded):
+        logger.debug("%s ended in attempt %d: %d bytes", work.node.id, work.attempt, len(outcome.output))
+    else:
+        error = outcome.error
+        fields = {"code": error.code, "kind": error.type, "sent": outcome.sent, "retryable": error.retryable}
+        logger.warning(
+            "%s failed in attempt %d: [%s] %s", work.node.id, work.attempt, error.code, error.message, extra=fields
+        )
+    return outcome
 
 
 def _announce(work: Work) -> None:
