@@ -56,6 +56,7 @@ PROCESSES = frozenset(
         "test_shop_running",
         "test_tokens",
         "test_tutorial",
+        "test_worker_logs",
         "test_worker_start",
         "test_workers_without_broker",
     }
