@@ -32,10 +32,10 @@ class Executor(Protocol):
 class Telling(Protocol):
     """Is told what happens to each node, for Flower; never blocks, never raises."""
 
-    def began(self, work: Work) -> str:
-        """An attempt begins; gives the id under which its end is told."""
+    def began(self, work: Work) -> int:
+        """An attempt begins; gives the number under which its end is told."""
 
-    def ended(self, told: str, work: Work, outcome: Outcome, seconds: float) -> None:
+    def ended(self, told: int, work: Work, outcome: Outcome, seconds: float) -> None:
         """An attempt has ended after so many seconds."""
 
     def close(self) -> None:
