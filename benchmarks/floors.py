@@ -35,14 +35,6 @@ def commit_floor(url: str, commits: int = 300) -> float:
         return _median(lambda: cursor.execute(INSERT, (TEXT,)), commits)
 
 
-def round_trip(url: str, times: int = 300) -> float:
-    """Milliseconds of `SELECT 1`, p50."""
-    with closing(psycopg2.connect(url)) as connection:
-        connection.autocommit = True
-        cursor = connection.cursor()
-        return _median(lambda: cursor.execute("SELECT 1"), times)
-
-
 def sqlite_floor(path: Path, commits: int = 300) -> float:
     """Milliseconds of one committed INSERT into a WAL database with synchronous=FULL, p50."""
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:

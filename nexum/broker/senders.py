@@ -36,15 +36,23 @@ def open_sender(url: str, extra: Mapping[str, Any] | None = None) -> Sender:
     return RedisSender(connection) if is_redis(url) else KombuSender(connection)
 
 
-class RedisSender:
-    """One pipeline per batch: LPUSH of ready-made messages; queues are declared once per connection.
-
-    The connection is kombu's own, so TLS, sentinels and passwords are read from the URL exactly as the workers read them.
-    """
+class _Connected:
+    """What both senders are made of: a connection of kombu's, and which queues were declared over it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._declared: set[str] = set()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.release()
+
+
+class RedisSender(_Connected):
+    """One pipeline per batch: LPUSH of ready-made messages; queues are declared once per connection.
+
+    The connection is kombu's own, so TLS, sentinels and passwords are read from the URL exactly as the workers read them.
+    """
 
     def send(self, rings: Sequence[Ring]) -> None:
         """Push one element per ring. Raises `redis.RedisError` or `OSError`."""
@@ -56,17 +64,9 @@ class RedisSender:
                 pipeline.lpush(queue, redis_envelope(queue, key))
             pipeline.execute()
 
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.release()
 
-
-class KombuSender:
+class KombuSender(_Connected):
     """Publishes through kombu, for AMQP and every other transport."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._declared: set[str] = set()
 
     def send(self, rings: Sequence[Ring]) -> None:
         """Publish to the default exchange with the queue's name as routing key. Raises what the transport raises."""
@@ -86,10 +86,6 @@ class KombuSender:
                 delivery_mode=2,
                 retry=False,
             )
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._connection.release()
 
 
 def _declare(channel: Any, declared: set[str], names: Iterable[str]) -> None:

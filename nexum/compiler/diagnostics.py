@@ -83,11 +83,12 @@ def render_all(diagnostics: Iterable[Diagnostic]) -> str:
     """All diagnostics, and a count of errors and warnings at the end."""
     found = list(diagnostics)
     errors = sum(1 for item in found if item.severity == "error")
-    count = f"{_plural(errors, 'error')}, {_plural(len(found) - errors, 'warning')}"
+    count = f"{counted(errors, 'error')}, {counted(len(found) - errors, 'warning')}"
     return "\n\n".join([*(render(item) for item in found), count])
 
 
-def _plural(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 run`, `2 runs`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

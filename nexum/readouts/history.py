@@ -8,7 +8,7 @@ collected part is still shown, and `broken` says why the rest is not.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from nexum.core.run.codec import decode
 from nexum.core.run.events import (
@@ -201,11 +201,6 @@ def _completed(story: CellStory, row: ToldRow, body: NodeCompleted) -> None:
         attempt.ended_at, attempt.worker, attempt.seq = row.at, row.actor, row.seq
         attempt.outcome = "reused" if body.by == "reuse" else "completed"
         attempt.usage, attempt.journal = body.usage, body.journal
-
-
-def without_trace(error: Error) -> Error:
-    """An error as lists show it."""
-    return replace(error, trace="")
 
 
 def total_usage(stories: Iterable[CellStory]) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from nexum.store.api import (
     VersionRow,
 )
 from nexum.store.statement import Insert
-from nexum.store.tables import effect_evidence, effects, events, inbox, tasks, timers
+from nexum.store.tables import effect_evidence, effects, events, inbox, tasks
 
 INSERT_EVENTS = Insert(events)
 INSERT_TASKS = Insert(tasks)
@@ -26,7 +26,6 @@ RESTORE_TASKS = Insert(tasks, keep=True)
 INSERT_EFFECT = Insert(effects, keep=True)
 INSERT_MAIL = Insert(inbox, keep=True, without=("id",))
 INSERT_EVIDENCE = Insert(effect_evidence, keep=True, without=("id",))
-INSERT_TIMERS = Insert(timers)
 
 EVENT_COLUMNS = ", ".join(c.name for c in events.columns if c.name != "run_id")
 MAIL_COLUMNS = "id, run_id, dedupe, type, body, payload, priority, actor, trace, at"

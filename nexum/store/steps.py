@@ -29,7 +29,6 @@ _NOT_APPLIED = Statement("""
      WHERE tenant = :tenant AND key = :key AND token = :token AND state = 'APPLIED'""")
 _IN_EVENTS = Statement("""
     SELECT 1 FROM nexum_events WHERE run_id = :run_id AND dedupe = :dedupe AND dedupe > ''""")
-_IN_INBOX = Statement("SELECT 1 FROM nexum_inbox WHERE run_id = :run_id AND dedupe = :dedupe")
 HAS_MAIL = Statement("SELECT 1 FROM nexum_inbox WHERE run_id = :run_id LIMIT 1")
 
 

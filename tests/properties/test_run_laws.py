@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import reduce
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from nexum.core.run.advance import advance, settle
 from nexum.core.run.codec import decode, encode
 from nexum.core.run.decide import decide
 from nexum.core.run.events import CELL_TERMINAL, RUN_TERMINAL, Cell, Ignored, NodeScheduled
-from nexum.core.run.fold import Event, fold, fold_all, is_fact
+from nexum.core.run.fold import Event, fold, is_fact
 from nexum.core.run.rows import has_task, tasks_of
 from nexum.core.run.snapshot import freeze, thaw
 from nexum.core.run.state import CellStatus, Phase, State
@@ -26,9 +27,9 @@ BUDGET = settings(max_examples=150, deadline=None)
 def test_folding_a_prefix_and_then_the_rest_is_folding_the_whole(seed: int, cut: int) -> None:
     played = world(seed).play()
 
-    prefix = fold_all(State("run-1"), played.events[:cut])
+    prefix = reduce(fold, played.events[:cut], State("run-1"))
 
-    assert fold_all(thaw(freeze(prefix)), played.events[cut:]) == played.state
+    assert reduce(fold, played.events[cut:], thaw(freeze(prefix))) == played.state
 
 
 @given(SEEDS)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nexum.cli.answer import Paper, counted, envelope, print_json
+from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.complaints import explained
 from nexum.cli.exits import Exit
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
+from nexum.compiler.diagnostics import counted
 from nexum.core.ids import bare, short
 from nexum.errors import BuildError, Diagnostic, NexumError
 

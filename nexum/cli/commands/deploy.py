@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from nexum.cli.answer import Paper, counted, envelope, print_json
+from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.commands.build import chosen
 from nexum.cli.exits import Exit
 from nexum.cli.fleet import in_flight, serving
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
+from nexum.compiler.diagnostics import counted
 from nexum.core.ids import short
 from nexum.errors import Diagnostic, entry
 from nexum.store.api import Store, VersionRow

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
-from nexum.cli.answer import Paper, counted, envelope, print_json
+from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.doctor import fleet, installation
 from nexum.cli.doctor.finding import FAIL, OK, WARN, Finding, as_diagnostic, from_error, ok, trouble
 from nexum.cli.doctor.rebuild import compare
 from nexum.cli.exits import Exit
 from nexum.cli.project import Project, open_project
 from nexum.cli.verb import Choices, verb
+from nexum.compiler.diagnostics import counted
 from nexum.errors import NexumError
-from nexum.store.verbs import Verbs
 
 SHOWN = 50  # differences of a rebuild on paper; JSON has all
 _ANYWHERE = (installation.settings, installation.database, installation.broker)
@@ -34,7 +34,7 @@ def command(choices: Choices, rebuild: bool, strict: bool) -> int:
     reachable = not any(finding.check == "database" and finding.level == FAIL for finding in findings)
     differences: list[str] = []
     if rebuild and reachable:
-        found = compare(_store(project))
+        found = compare(fleet.store_of(project))
         differences = found.differences
         left_out = f", {found.busy} at work and left out" if found.busy else ""
         said = f"{counted(found.runs, 'run')} folded again{left_out}"
@@ -70,12 +70,6 @@ def examine(project: Project) -> Iterator[Finding]:
             yield from question(project)
         except NexumError as error:
             yield from_error(question.__name__, error)
-
-
-def _store(project: Project) -> Verbs:
-    store = project.connection.store
-    assert isinstance(store, Verbs)
-    return store
 
 
 def _draw(paper: Paper, findings: Iterable[Finding]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import click
 
-from nexum.cli.answer import Paper, counted, duration, envelope, print_json
+from nexum.cli.answer import Paper, duration, envelope, print_json
 from nexum.cli.commands.why import detail, say_standing
 from nexum.cli.exits import Exit
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
+from nexum.compiler.diagnostics import counted
 from nexum.core.run.state import Phase
 from nexum.errors import NexumError
 from nexum.readouts.document import PayloadView

@@ -6,10 +6,11 @@ from typing import Any
 
 import click
 
-from nexum.cli.answer import Paper, counted, envelope, print_json
+from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.exits import Exit
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
+from nexum.compiler.diagnostics import counted
 from nexum.errors import NexumError
 from nexum.readouts.document import rfc3339
 from nexum.store.tokens import (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nexum.cli.answer import counted
 from nexum.cli.doctor.finding import WARN, Finding, from_error, ok, trouble
 from nexum.cli.project import Project
+from nexum.compiler.diagnostics import counted
 from nexum.core.ids import short
 from nexum.errors import BuildError, NexumError
 from nexum.readouts.situation import Crew
@@ -45,7 +45,7 @@ def code(project: Project) -> Iterator[Finding]:
 
 def workers(project: Project) -> Iterator[Finding]:
     """Whether somebody serves every version that needs it."""
-    for line in read_versions(_store(project)).versions:
+    for line in read_versions(store_of(project)).versions:
         name = f"{line.workflow}@{line.short}"
         if line.workers:
             yield ok("workers", f"{name}: {line.workers} live")
@@ -60,7 +60,7 @@ def workers(project: Project) -> Iterator[Finding]:
 
 def scheduler(project: Project) -> Iterator[Finding]:
     """Whether somebody fires timers and takes up what was lost."""
-    store = _store(project)
+    store = store_of(project)
     crew = Crew(store.sessions(), store.now())
     live = [row for row in store.sessions() if row.kind == "scheduler" and crew.silence(row.session) == 0]
     if live:
@@ -71,7 +71,7 @@ def scheduler(project: Project) -> Iterator[Finding]:
 
 def waiting(project: Project) -> Iterator[Finding]:
     """Runs that only a person can help."""
-    store = _store(project)
+    store = store_of(project)
     for standing, (check, problem) in _FOR_A_PERSON.items():
         count = reading.count_runs(store, RunQuery((Asked("standing", standing),)))
         if count:
@@ -79,7 +79,8 @@ def waiting(project: Project) -> Iterator[Finding]:
             yield trouble(check, said, problem, level=WARN, mend=f"nexum list standing:{standing}")
 
 
-def _store(project: Project) -> Verbs:
+def store_of(project: Project) -> Verbs:
+    """The store of a project's connection, for what reads its tables."""
     store = project.connection.store
     assert isinstance(store, Verbs)
     return store

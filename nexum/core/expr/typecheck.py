@@ -87,11 +87,6 @@ class Checked:
         """Whether the result can be true."""
         return "boolean" in kinds_of(self.type)
 
-    @property
-    def mistakes(self) -> tuple[ExprProblem, ...]:
-        """The problems without those that only may be unknown."""
-        return tuple(problem for problem in self.problems if not problem.may_be_unknown)
-
 
 def check(expr: Expr, roots: Mapping[str, Schema], *, absent: frozenset[str] = frozenset()) -> Checked:
     """Find the type of an expression and everything that is wrong with it.

@@ -6,7 +6,7 @@ a bug of ours, never bad input (bad input was turned into `Ignored` before it be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,13 +61,6 @@ def is_fact(body: Body) -> bool:
     if isinstance(body, NodeCompleted):
         return body.by != "repair"
     return type(body).__name__ not in _DECISIONS
-
-
-def fold_all(state: State, events: Iterable[Event]) -> State:
-    """Fold events in order."""
-    for event in events:
-        state = fold(state, event)
-    return state
 
 
 def fold(state: State, event: Event) -> State:

@@ -56,11 +56,6 @@ class Monkey:
                     self.recoveries.append(now - since)
                     del self._waiting[run_id]
 
-    @property
-    def still_waiting(self) -> int:
-        """Struck runs that have not moved yet."""
-        return len(self._waiting)
-
     def _strike(self, rng: random.Random) -> None:
         names = list(WEIGHTS)
         victim = rng.choices(names, [WEIGHTS[name] for name in names])[0]

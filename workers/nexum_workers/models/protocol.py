@@ -68,24 +68,24 @@ class ModelError(HandlerError):
         self.raw = raw
 
 
-class RateLimitedError(ModelError):
-    """429. `retry_after` is in seconds; 0 when the provider did not say."""
+class LaterError(ModelError):
+    """Another time the provider may answer. `retry_after` is in seconds; 0 when it did not say."""
+
+    def __init__(self, message: str, *, retry_after: float = 0.0, where: str = "", raw: bytes = b"") -> None:
+        super().__init__(message, where=where, raw=raw)
+        self.retry_after = retry_after
+
+
+class RateLimitedError(LaterError):
+    """429."""
 
     default_code = "NX-L201"
 
-    def __init__(self, message: str, *, retry_after: float = 0.0, where: str = "", raw: bytes = b"") -> None:
-        super().__init__(message, where=where, raw=raw)
-        self.retry_after = retry_after
 
-
-class ProviderDownError(ModelError):
-    """The connection failed or broke, or the provider answered 5xx. `retry_after` as for a rate limit."""
+class ProviderDownError(LaterError):
+    """The connection failed or broke, or the provider answered 5xx."""
 
     default_code = "NX-L202"
-
-    def __init__(self, message: str, *, retry_after: float = 0.0, where: str = "", raw: bytes = b"") -> None:
-        super().__init__(message, where=where, raw=raw)
-        self.retry_after = retry_after
 
 
 class RefusedError(ModelError):
