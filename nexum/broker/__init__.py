@@ -9,7 +9,7 @@ the broker with a deadline and a circuit breaker. What does not fit is dropped a
 it. And nothing is rung inside a transaction: a worker that looks before the commit would see nothing.
 
 `doorbell.py` is the protocol, `publisher.py` the side thread, `senders.py` what it speaks (Redis raw, any other transport
-through kombu), `message.py` the bytes of one Celery message, `local.py` the datagram that replaces all of it on one
-machine, `options.py` the only transport settings we accept, `lengths.py` how many messages wait,
+through kombu), `message.py` the bytes of one Celery message, `local.py` the datagram that makes all of it needless on
+one machine, `options.py` the only transport settings we accept, `lengths.py` how many messages wait,
 `eviction.py` whether Redis may remove them.
 """

@@ -48,11 +48,12 @@ def shop_app(settings: Settings) -> Any:
 
 
 def open_doorbell(database_url: str, broker: str = "", extra: Mapping[str, Any] | None = None) -> Doorbell:
-    """The doorbell for a database and maybe a broker: messages with a broker, local datagrams without.
+    """The doorbell for a database and maybe a broker: local datagrams, and messages for what nobody here answers.
 
     Opens no connection yet. Raises `ConfigurationError` (NX-Q206) for broker options that could hang a worker.
     """
+    local = LocalDoorbell(bell_directory(database_url))
     if not broker:
-        return LocalDoorbell(bell_directory(database_url))
+        return local
     transport_options(broker, extra)  # refuse now, not in the side thread
-    return Publisher(lambda: open_sender(broker, extra))
+    return Publisher(lambda: open_sender(broker, extra), local=local)

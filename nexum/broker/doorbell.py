@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from nexum.core.ids import TaskKey
@@ -26,20 +25,3 @@ class NullDoorbell:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-
-class Doorbells:
-    """Several doorbells rung as one, for example local datagrams beside a broker."""
-
-    def __init__(self, bells: Sequence[Doorbell]) -> None:
-        self._bells = tuple(bells)
-
-    def ring(self, queue: str, key: TaskKey) -> None:
-        """Ring every one of them."""
-        for bell in self._bells:
-            bell.ring(queue, key)
-
-    def close(self) -> None:
-        """Close every one of them."""
-        for bell in self._bells:
-            bell.close()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
 from nexum.broker.breaker import Breaker
 from nexum.broker.connect import open_doorbell
-from nexum.broker.doorbell import Doorbells, NullDoorbell
 from nexum.broker.lengths import QueueLengths
-from nexum.broker.local import LocalDoorbell
+from nexum.broker.local import Ear, LocalDoorbell
 from nexum.broker.options import transport_options
 from nexum.broker.publisher import Publisher
 from nexum.broker.senders import Ring, open_sender
@@ -153,9 +153,55 @@ def test_our_unacknowledged_messages_have_names_of_their_own() -> None:
     assert transport_options("amqp://localhost") == {}
 
 
+def test_what_an_idle_worker_of_this_machine_answers_needs_no_message(tmp_path: Path) -> None:
+    sender = FakeSender()
+    bell = Publisher(lambda: sender, local=LocalDoorbell(tmp_path))
+    stop = threading.Event()
+
+    def idle() -> None:
+        while not stop.is_set():
+            ring = ear.wait(0.1)
+            if ring is not None:
+                ear.answer(ring)
+
+    with Ear(tmp_path, ["near"]) as ear:
+        thread = threading.Thread(target=idle)
+        thread.start()
+        bell.ring("near", KEY)
+        until(lambda: bell.answered == 1)
+        bell.ring("far", KEY)
+        until(lambda: bell.sent == 1)
+        stop.set()
+        thread.join()
+    assert sender.got == [("far", KEY)]
+    bell.close()
+
+
+def test_what_only_busy_workers_could_hear_goes_to_the_broker(tmp_path: Path) -> None:
+    sender = FakeSender()
+    bell = Publisher(lambda: sender, local=LocalDoorbell(tmp_path))
+    with Ear(tmp_path, ["q"]):
+        bell.ring("q", KEY)
+        until(lambda: bell.sent == 1)
+    bell.ring("q", KEY)
+    until(lambda: bell.sent == 2)
+    assert bell.answered == 0
+    bell.close()
+
+
+def test_workers_of_this_machine_are_told_while_the_broker_is_down(tmp_path: Path) -> None:
+    sender, clock = FakeSender(), FakeClock()
+    sender.broken = True
+    bell = Publisher(lambda: sender, local=LocalDoorbell(tmp_path), breaker=Breaker(5.0, clock))
+    with Ear(tmp_path, ["q"]) as ear:
+        bell.ring("q", KEY)
+        until(lambda: bell.is_down)
+        assert ear.wait(10) is not None
+        bell.ring("q", KEY)
+        assert ear.wait(10) is not None
+    bell.close()
+
+
 def test_which_doorbell_follows_from_the_broker() -> None:
     assert isinstance(open_doorbell("sqlite:///x"), LocalDoorbell)
     assert isinstance(open_doorbell("sqlite:///x", "redis://localhost"), Publisher)
-    both = Doorbells([NullDoorbell(), open_doorbell("sqlite:///x")])
-    both.ring("q", KEY)
-    both.close()

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nexum.broker.local import Ear
+from nexum.broker.local import Ring
 from nexum.core.graph.nodes import Effect
 from nexum.crash import crash
 from nexum.engine.engine import Engine
@@ -60,6 +60,7 @@ class Child:
 
     def __init__(self, serving: Serving) -> None:
         self._serving = serving
+        self.ear = serving.ear
         self.session = session_name(serving.host)
         self.slots = Slots(serving.slots)
         self._body = threading.Lock()
@@ -89,7 +90,6 @@ class Child:
         )
         self._executor = serving.open_executor()
         self._telling = serving.open_telling()
-        self.ear = Ear(serving.ears, serving.queues)
 
     # hearing
 
@@ -98,6 +98,8 @@ class Child:
 
         Never raises: what goes wrong is logged, and the task is found again by looking.
         """
+        if not self._is_free:
+            self.ear.ring(queue)  # the pool gave the message to one who is busy; another child may be idle
         if self.wants_more and self.slots.take():
             with self._body:
                 self._take_one(lambda: self._by_name(queue, key))
@@ -105,17 +107,32 @@ class Child:
 
     def look_on(self) -> None:
         """Look for work until told to stop; sleeps between looks unless it is woken. Runs in the caller's thread."""
+        heard: Ring | None = None
         while self.wants_more:
-            if not self.look():
-                self.ear.wait(self._pause())
+            began = time.monotonic_ns()
+            found = self.look(heard)
+            if found:
+                heard = None
+                continue
+            if found is None:  # busy: leave the ring to the others, and listen again when there is room
+                if heard is not None:
+                    self.ear.pass_on(heard)
+                self._wait_for_room()
+            heard = self.ear.wait(self._pause(), since=0 if found is None else began)
+        if heard is not None:
+            self.ear.pass_on(heard)
         logger.debug("session %s takes nothing more", self.session)
 
-    def look(self) -> bool:
-        """Take one task if there is room and there is one; True when it is worth looking again at once."""
+    def look(self, heard: Ring | None = None) -> bool | None:
+        """Take one task, because of a ring or without; True when it is worth looking again, None when there is no room."""
         if not self._body.acquire(blocking=False):
-            return False  # a `def` handler is running here
+            return None  # a `def` handler is running here
         try:
-            return self.slots.take(0) and self._take_one(self._next)
+            if not self.slots.take(0):
+                return None
+            if heard is not None:
+                self.ear.answer(heard)
+            return self._take_one(self._next)
         finally:
             self._body.release()
 
@@ -319,6 +336,17 @@ class Child:
             logger.exception("what became of %s could not be recorded", stuck.work.task)
 
     # small things
+
+    @property
+    def _is_free(self) -> bool:
+        """Whether a task could begin here at once."""
+        return self.wants_more and not self._body.locked() and self.slots.taken < self.slots.count
+
+    def _wait_for_room(self) -> None:
+        """Wait until a task could begin here, at most until the next look is due."""
+        if self._body.acquire(timeout=self._pause()):
+            self._body.release()
+            self.slots.wait_for_room(self._pause())
 
     def _pause(self) -> float:
         down = getattr(self._doorbell, "is_down", False)

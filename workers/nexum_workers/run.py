@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from nexum.broker.connect import broker_url, open_doorbell
 from nexum.broker.lengths import QueueLengths
-from nexum.broker.local import bell_directory
+from nexum.broker.local import Ear, bell_directory
 from nexum.core.graph.workflow import parse_graph
 from nexum.core.ids import short
 from nexum.errors import ConfigurationError
@@ -72,15 +72,16 @@ def run_worker(
     count = processes or settings.processes or os.cpu_count() or 1
     inside = Inside()
     app = _app(broker, served, inside)
+    queues = tuple(workflow.graph.queue for workflow in served)
     serving = Serving(
-        queues=tuple(workflow.graph.queue for workflow in served),
+        queues=queues,
         slots=slots or settings.slots,
         lease=settings.lease_seconds,
         drain_timeout=timeout,
         inline_max=settings.inline_max,
         snapshot_every=settings.snapshot_every,
         host=host,
-        ears=bell_directory(url),
+        ear=Ear(bell_directory(url), queues),
         broker=bool(broker),
         board=board,
         open_store=partial(open_store, url, role="worker"),
@@ -97,7 +98,8 @@ def run_worker(
     chores += [leaving] if leaving is not None else []
     chores += [_ears(broker, serving.queues, count)] if app is not None else []
     tender = Tender(board, serving.open_store, lease=settings.lease_seconds, chores=tuple(chores))
-    code = _keep(app, inside, serving, tender, hostname, count)
+    with serving.ear:
+        code = _keep(app, inside, serving, tender, hostname, count)
     return GAVE_UP if leaving is not None and leaving.gave_up else code
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from nexum.broker.doorbell import Doorbell
+from nexum.broker.local import Ear
 from nexum.engine.work import Outcome, Work
 from nexum.store.api import Store
 from nexum_workers.board import Board
@@ -46,8 +46,8 @@ class Telling(Protocol):
 class Serving:
     """What the children of one parent serve, and how. Times are in seconds.
 
-    The callables open what must not be shared over a fork; each child calls them for itself. `ears` is where children
-    listen for local datagrams; `broker` says whether messages come too, in which case looking is only the safety net.
+    The callables open what must not be shared over a fork; each child calls them for itself. `ear` is where children
+    listen together for local datagrams; `broker` says whether messages come too, and looking is only the safety net.
     """
 
     queues: tuple[str, ...]
@@ -57,7 +57,7 @@ class Serving:
     inline_max: int
     snapshot_every: int
     host: str
-    ears: Path
+    ear: Ear
     broker: bool
     board: Board
     open_store: Callable[[], Store]

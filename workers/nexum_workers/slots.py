@@ -33,10 +33,10 @@ class Slots:
             self._taken -= 1
             self._changed.notify_all()
 
-    def wait_for_room(self) -> None:
-        """Wait until one is free, without taking it."""
+    def wait_for_room(self, timeout: float | None = None) -> None:
+        """Wait until one is free, without taking it, for at most `timeout` seconds (None: for ever)."""
         with self._changed:
-            self._changed.wait_for(lambda: self._taken < self.count)
+            self._changed.wait_for(lambda: self._taken < self.count, timeout)
 
     def wait_until_idle(self, timeout: float, leaving: int = 0) -> bool:
         """Wait until at most `leaving` are taken; False after `timeout` seconds."""
