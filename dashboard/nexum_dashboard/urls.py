@@ -5,9 +5,10 @@ A shop mounts them with `path("nexum/", include("nexum_dashboard.urls"))`.
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, re_path
 from django.views.generic import RedirectView
 
+from nexum_dashboard.api.problems import mounted, nowhere
 from nexum_dashboard.api.rest import api
 from nexum_dashboard.pages import catalogue, events, node, run, runs
 
@@ -31,7 +32,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("versions/", catalogue.version_list, name="versions"),
     path("versions.json", catalogue.version_list, name="versions-json"),
     path("metrics", catalogue.metrics, name="metrics"),
-    path("api/v1/", api.urls),
+    path("api/v1/", mounted(api)),
+    re_path("^api/v1(?:/|$)", nowhere),
     path("e/", catalogue.code_list, name="codes"),
     path("e/<str:code>.json", catalogue.code_page, name="code-json"),
     path("e/<str:code>/", catalogue.code_page, name="code"),

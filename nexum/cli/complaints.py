@@ -29,12 +29,17 @@ def diagnostics_of(error: NexumError) -> list[Diagnostic]:
     if isinstance(error, BuildError):
         return list(error.diagnostics)
     known = entry(error.code)
-    return [Diagnostic(error.code, error.message, why=error.why, fixes=tuple(error.fixes), severity=known.severity)]
+    fields = error.problems if isinstance(error, InputError) else ()
+    return [
+        Diagnostic(
+            error.code, error.message, why=error.why, fixes=error.fixes, severity=known.severity, problems=fields
+        )
+    ]
 
 
 def as_json(finding: Diagnostic) -> dict[str, Any]:
     """A finding as it stands in every JSON answer."""
-    spelled = {key: value for key, value in asdict(finding).items() if value not in ("", 0)}
+    spelled = {key: value for key, value in asdict(finding).items() if value not in ("", 0, ())}
     return spelled | {"fixes": [{"text": fix} for fix in finding.fixes], "docs": f"nexum explain {finding.code}"}
 
 

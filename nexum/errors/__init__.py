@@ -45,8 +45,20 @@ def entry(code: str) -> Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """One field that does not fit: its path, the value received (shortened), and what was wanted."""
+
+    path: str
+    got: str
+    wanted: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding: what, where, why, and how to mend it. `line` and `column` count from 1; 0 means unknown."""
+    """One finding: what, where, why, and how to mend it. `line` and `column` count from 1; 0 means unknown.
+
+    `problems` are the fields of an input that do not fit.
+    """
 
     code: str
     message: str
@@ -58,6 +70,7 @@ class Diagnostic:
     why: str = ""
     fixes: tuple[str, ...] = ()
     severity: str = "error"
+    problems: tuple[Problem, ...] = ()
 
 
 class NexumError(Exception):
@@ -115,15 +128,6 @@ class InputError(NexumError):
     ) -> None:
         super().__init__(message, code=code, where=where, fixes=fixes)
         self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One field that does not fit: its path, the value received (shortened), and what was wanted."""
-
-    path: str
-    got: str
-    wanted: str
 
 
 class HandlerError(NexumError):

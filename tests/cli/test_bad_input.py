@@ -131,6 +131,15 @@ def test_bad_input_has_a_code_and_a_way_to_mend_it(
     assert "Traceback" not in said.out + said.err
 
 
+def test_fields_that_do_not_fit_are_data_in_the_json_answer(deployed: Shop) -> None:
+    (found,) = deployed.nexum(*PUT, "-p", "name=7", "-p", "amount=much", "--json").json["diagnostics"]
+
+    assert found["problems"] == [
+        {"path": "$.name", "got": "7", "wanted": "a string"},
+        {"path": "$.amount", "got": '"much"', "wanted": "a whole number"},
+    ]
+
+
 def test_a_payload_that_is_too_large_is_refused_with_its_size(deployed: Shop) -> None:
     large = json.dumps({"name": "x" * 5_000})
 

@@ -87,7 +87,7 @@ def _errors(*statuses: int) -> dict[int, Any]:
 
 @api.post(
     "/runs",
-    response={200: StartedView, 201: StartedView, **_errors(404, 409, 415)},
+    response={200: StartedView, 201: StartedView, **_errors(404, 409, 413, 415)},
     operation_id="start_run",
     by_alias=True,
 )

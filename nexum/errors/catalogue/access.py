@@ -8,7 +8,7 @@ ACCESS = (
     Entry(
         "NX-P400",
         "request is not understood",
-        "A parameter, a header or the body of a request cannot be read.",
+        "The address, the method, a parameter, a header or the body of a request does not fit.",
         "An answer to a question that was not asked is worse than none.",
         ("correct what the message names; the OpenAPI document says what is expected",),
         exit_code=64,
