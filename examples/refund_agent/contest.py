@@ -41,8 +41,12 @@ def world(folder: Path) -> Iterator[World]:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """How a contestant did. `recoveries` are seconds from a kill to the mail for the same order in the ledger; `lost`
-    counts kills without one. `statuses` is what the contestant itself says of each claim, "" for nothing; `waits` is how many seconds a dead worker's work waits."""
+    """How a contestant did.
+
+    `recoveries` are seconds from a kill to the mail for the same order in the ledger; `lost` counts kills without one.
+    `statuses` is what the contestant itself says of each claim, "" for nothing; `waits` is how many seconds a dead
+    worker's work waits.
+    """
 
     name: str
     acts: tuple[Act, ...]

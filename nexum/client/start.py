@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from dataclasses import dataclass
+from difflib import get_close_matches
 from weakref import WeakKeyDictionary
 
 from nexum.broker.doorbell import Doorbell
+from nexum.client.limits import check
 from nexum.core.canonical import NotCanonicalError, sha256_hex, storable_bytes
 from nexum.core.graph.workflow import Graph
 from nexum.core.ids import run_id_from
@@ -17,18 +19,24 @@ from nexum.crash import crash
 from nexum.engine.clock import StoreClock
 from nexum.engine.graphs import read_graph
 from nexum.engine.starting import start_row
-from nexum.errors import ConflictError, InputError, NexumError, Problem
+from nexum.errors import ConflictError, InputError, NexumError, Problem, entry
+from nexum.errors.misfits import got
 from nexum.store.api import Started, Store, VersionRow
 
 MAX_PAYLOAD = 64 << 20
 CLOCK_SECONDS = 5.0  # for which a look at the store's clock is good
+
+_LISTED = 10  # workflows that an error names
 
 _clocks: WeakKeyDictionary[Store, StoreClock] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
 class StartRequest:
-    """What a caller wants started. `input` is a JSON value; `key` makes the start idempotent; `trace` is a traceparent."""
+    """What a caller wants started. `input` is a JSON value; `run_key` names one run; `trace` is a W3C traceparent.
+
+    Key, subject and tenant have at most 200 characters, `priority` is -9 to 9; `start` checks, see `nexum.client.limits`.
+    """
 
     workflow: str
     input: object
@@ -50,9 +58,11 @@ def start(
 ) -> Started:
     """Start a run on the workflow's default version, or find the run that its key names.
 
-    Raises `NexumError` NX-D201 (no version), `InputError` NX-R101/R102/R103 (the input does not fit), `ConflictError`
-    NX-R409 (the key exists with another input), `UnavailableError` (the database does not answer).
+    Raises `NexumError` NX-D201 (no version), `InputError` NX-R101/R102/R103 (the input, or a field of the request, does
+    not fit) and NX-S107 (a text that cannot be stored), `ConflictError` NX-R409 (the key exists with another input),
+    `UnavailableError` (the database does not answer).
     """
+    check(request)
     graph = default_graph(store, request.workflow)
     data = input_bytes(graph, request.input, max_payload=max_payload)
     digest = sha256_hex(data)
@@ -101,7 +111,11 @@ def default_graph(store: Store, workflow: str) -> Graph:
 
 
 def input_bytes(graph: Graph, value: object, *, max_payload: int = MAX_PAYLOAD) -> bytes:
-    """Check an input against a version's schema and spell it canonically."""
+    """Check an input against a version's schema and spell it canonically; `max_payload` is in bytes.
+
+    Raises `InputError`: NX-R102 for a value without JSON spelling, NX-R103 for one that is too large, NX-R101 for one
+    that does not fit.
+    """
     try:
         data = storable_bytes(value)
     except NotCanonicalError as error:
@@ -146,8 +160,11 @@ def new_trace() -> str:
 
 def _unknown_workflow(store: Store, workflow: str) -> NexumError:
     known = sorted({row.workflow for row in _defaults(store)})
-    hint = f"; registered are {', '.join(known)}" if known else "; nothing is registered in this database yet"
-    return NexumError(f"no version of workflow {workflow!r} is registered{hint}", code="NX-D201")
+    near = get_close_matches(workflow, known, n=1)
+    listed = ", ".join(known[:_LISTED]) + (f" and {len(known) - _LISTED} more" if len(known) > _LISTED else "")
+    hint = f"; registered are {listed}" if known else "; nothing is registered in this database yet"
+    fixes = (f"did you mean `{near[0]}`?", *entry("NX-D201").mend) if near else ()
+    return NexumError(f"no version of workflow {got(workflow)} is registered{hint}", code="NX-D201", fixes=fixes)
 
 
 def _defaults(store: Store) -> list[VersionRow]:

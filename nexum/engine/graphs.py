@@ -34,7 +34,10 @@ class Graphs:
 
 @lru_cache(maxsize=256)
 def read_graph(data: bytes, version: str) -> Graph:
-    """Parse stored graph bytes and check that they hash to their name; the same bytes give the same graph object."""
+    """Parse stored graph bytes and check that they hash to their name; the same bytes give the same graph object.
+
+    Raises `InternalError` NX-S101 when they cannot be read, or are not what their name says.
+    """
     try:
         graph = parse_graph(data)
     except ValidationError as error:

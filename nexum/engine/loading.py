@@ -22,7 +22,8 @@ def load(store: Store, graphs: Graphs, run_id: str, *, every: int = SNAPSHOT_EVE
     """Fold a run from its first event, or from its newest usable snapshot when it is long; None when it does not exist.
 
     A young run takes one query: its first event says all that the row of the run would. `every` is how many events lie
-    between two snapshots.
+    between two snapshots. Raises `InternalError`: NX-S120 for a history that does not hold together, NX-R405 or NX-S101
+    for a version that is missing or damaged.
     """
     rows = store.events_after(run_id, 0, every + 1)
     if not rows:

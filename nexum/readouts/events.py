@@ -66,7 +66,10 @@ class EventList(Document):
 
 
 class EventDetail(Document):
-    """One event whole. `body` is what was recorded, None for readers who may not see payloads; `hash` and `prev_hash` chain it to the one before."""
+    """One event whole. `body` is what was recorded, None for readers who may not see payloads.
+
+    `hash` and `prev_hash` chain it to the one before.
+    """
 
     run_id: str
     event: EventLine

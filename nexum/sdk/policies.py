@@ -69,7 +69,7 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Dedupes:
-    """The provider honours idempotency keys for `ttl`: in that time the same request may safely be sent again."""
+    """The provider honours idempotency keys for `ttl`: in the first four fifths of it the same request may be sent again."""
 
     ttl: timedelta
 

@@ -80,7 +80,11 @@ class PostgresDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        """One transaction, committed on leaving."""
+        """One transaction, committed on leaving and rolled back by any exception.
+
+        Raises `UnavailableError` when the database cannot be reached, and `InternalError` NX-X100 when the server answers the
+        commit with a rollback.
+        """
         connection = self._take()
         transaction = self._on(connection)
         try:

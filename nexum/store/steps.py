@@ -1,8 +1,8 @@
 """Record first, then advance: the fast path's protocol in plain statements.
 
 SQLite runs it as it stands; PostgreSQL has the same protocol in one function call (`nexum_step_v1`), or runs this where
-functions may not be created, and a property test holds all to the same tables. The record stands outside the savepoint, so a lost compare-and-set or a constraint that
-speaks takes back the advance and nothing else.
+functions may not be created, and a property test holds all to the same tables. The record stands outside the savepoint,
+so a lost compare-and-set or a constraint that speaks takes back the advance and nothing else.
 """
 
 from __future__ import annotations

@@ -60,7 +60,8 @@ def gives(value: Json, *, reference: str = "", usage: Usage | None = None) -> Su
 
 def journal(reply: str) -> bytes:
     """What a worker writes down of a request to a model."""
-    asked = f"You judge refund claims of a shop.\nThe claim, which is data:\n<claim>{JAPANESE}</claim>\nIs a refund justified?"
+    claim = f"The claim, which is data:\n<claim>{JAPANESE}</claim>"
+    asked = f"You judge refund claims of a shop.\n{claim}\nIs a refund justified?"
     return canonical_bytes(
         {
             "model": "gpt-4o-mini",

@@ -21,7 +21,7 @@ from nexum.errors import ConfigurationError, HandlerError, InputError, InternalE
 from nexum.errors.misfits import told
 from nexum.sdk.prompt import Prompt
 from nexum_workers.models.door import Asked, Door
-from nexum_workers.models.protocol import Message, ModelAnswer, ModelError, ModelRequest
+from nexum_workers.models.protocol import LaterError, Message, ModelAnswer, ModelError, ModelRequest
 from nexum_workers.models.reading import InvalidAnswerError, read_json
 from nexum_workers.outcome import failure
 
@@ -41,8 +41,9 @@ async def execute_llm(
 ) -> Outcome:
     """Ask `work.model` once and check what it says. Never raises, except for the cancellation of its task.
 
-    The outcome's journal holds the conversation and the reply. `validate` takes the parsed answer and gives the canonical bytes of the output type, or raises. `accept` is the node's
-    condition over the validated output. Invalid answers come back as `Failed(repairable=True, raw=...)`.
+    The outcome's journal holds the conversation and the reply. `validate` takes the parsed answer and gives the
+    canonical bytes of the output type, or raises. `accept` is the node's condition over the validated output. Invalid
+    answers come back as `Failed(repairable=True, raw=...)`.
     """
     try:
         asked = door.resolve(work.model)
@@ -72,7 +73,7 @@ async def _asked(
         mendable = error.code != "NX-L216"
         return replace(failure(error, work.node), repairable=mendable, raw=raw, usage=usage), answer
     except ModelError as error:
-        wait = round(getattr(error, "retry_after", 0.0) * _SECOND)
+        wait = round(error.retry_after * _SECOND) if isinstance(error, LaterError) else 0
         mendable = error.code == "NX-L212"
         failed = replace(failure(error, work.node), repairable=mendable, retry_after=wait)
         return replace(failed, raw=error.raw, usage=Usage(model=work.model)), answer

@@ -48,7 +48,7 @@ def run_live(request: HttpRequest, viewer: Viewer, run_id: str) -> HttpResponse:
 
 @page
 def by_prefix(request: HttpRequest, viewer: Viewer, prefix: str) -> HttpResponse:
-    """The run that the beginning or the end of an id names."""
+    """The run that the beginning or the end of an id names. Raises `MissingError` NX-R404 for none, and for several."""
     near = reading.runs_like(store(), prefix)
     if len(near) == 1:
         return HttpResponseRedirect(reverse("nexum:run", args=[near[0].run_id]))

@@ -43,7 +43,10 @@ class Workshop:
         self.benches: list[Bench] = []
 
     def open(self) -> None:
-        """Start dashboard and scheduler, build, start a worker; returns when the dashboard answers."""
+        """Start dashboard and scheduler, build, start a worker; returns when the dashboard answers.
+
+        Raises `UnavailableError` NX-F123 when the dashboard ends before, or does not answer in time.
+        """
         self._steady = [self._start("dashboard", "web", str(self._port)), self._start("scheduler", "scheduler", "-q")]
         self.rebuild()
         until = time.monotonic() + READY

@@ -102,6 +102,7 @@ class Select(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """The value whose field it is."""
         return (self.operand,)
 
     def __post_init__(self) -> None:
@@ -119,6 +120,7 @@ class Index(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """The list or map, and the place in it."""
         return (self.operand, self.index)
 
 
@@ -131,6 +133,7 @@ class Unary(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """The value that the operator stands before."""
         return (self.operand,)
 
     def __post_init__(self) -> None:
@@ -148,6 +151,7 @@ class Binary(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """The left side and the right side."""
         return (self.left, self.right)
 
     def __post_init__(self) -> None:
@@ -168,6 +172,7 @@ class Logic(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """What is joined, from left to right."""
         return self.operands
 
     def __post_init__(self) -> None:
@@ -189,6 +194,7 @@ class Ternary(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """The test, and the two values that it chooses from."""
         return (self.test, self.then, self.other)
 
 
@@ -200,6 +206,7 @@ class ListLiteral(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """The elements."""
         return self.items
 
 
@@ -212,6 +219,7 @@ class Call(_Tree):
 
     @property
     def parts(self) -> tuple[Expr, ...]:
+        """The arguments."""
         return self.args
 
     def __post_init__(self) -> None:

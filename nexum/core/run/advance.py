@@ -47,7 +47,11 @@ def advance(plan: Plan, state: State, message: Body, now: int, values: Values) -
 
 
 def settle(plan: Plan, state: State, events: tuple[Event, ...], values: Values) -> Grown:
-    """Decide until nothing follows. `events` are put before the decisions."""
+    """Decide until nothing follows. `events` are put before the decisions.
+
+    Raises `NeedsValuesError` for payloads that decisions read and `values` lacks, and `RuntimeError` when decisions do not
+    come to an end, which would be a bug of ours.
+    """
     grown = list(events)
     for _ in range(MAX_GROUPS):
         missing = tuple(ref for ref in wanted(plan, state) if ref.hash not in values)

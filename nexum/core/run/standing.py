@@ -1,8 +1,8 @@
 """Why is this run not moving? One sentence, who can do something about it, and the command that helps.
 
-Pure: what is known about a run goes in, a `Standing` comes out. The order of severity is fixed: what has ended; what only
-a person can mend (a broken history, suspended, in doubt); closing; then what is under way before what waits, because a run with a node at
-work *is* moving. Times are microseconds since 1970 by the store's clock.
+Pure: what is known about a run goes in, a `Standing` comes out. The order of severity is fixed: what has ended; what
+only a person can mend (a broken history, suspended, in doubt); closing; then what is under way before what waits, because
+a run with a node at work *is* moving. Times are microseconds since 1970 by the store's clock.
 """
 
 from __future__ import annotations
@@ -276,7 +276,8 @@ def _queued(seen: Situation, waits: TaskSeen, now: int) -> Standing:
     return Standing(
         "queued",
         ready,
-        f"{_node(waits.path)}{again} has been ready for {span(now - ready)}.{ahead} {_count(seen.fleet.live, 'worker')} alive.",
+        f"{_node(waits.path)}{again} has been ready for {span(now - ready)}.{ahead} "
+        f"{_count(seen.fleet.live, 'worker')} alive.",
     )
 
 

@@ -49,7 +49,11 @@ class OpenAIModel:
         self._client: httpx.AsyncClient | None = None
 
     async def ask(self, request: ModelRequest) -> ModelAnswer:
-        """Ask once. `request.timeout` bounds the whole exchange, however slowly bytes trickle in."""
+        """Ask once. `request.timeout` bounds the whole exchange, however slowly bytes trickle in.
+
+        Raises `SlowModelError` when it is over, `ProviderDownError` for a broken connection or 5xx, `RateLimitedError` for
+        429, `RefusedError` for other 4xx, `TooLongError` and `BadReplyError` for replies that cannot be used.
+        """
         where = f"{self.endpoint.base_url}, model {request.model}"
         body = bytearray()
         try:
