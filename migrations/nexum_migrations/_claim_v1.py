@@ -77,9 +77,12 @@ $$;
 _ANSWER = """
     o_run text, o_path text, o_visit bigint, o_item bigint, o_attempt bigint, o_kind text, o_queue text, o_token bigint,
     o_deliveries bigint, o_max_run bigint, o_answer text, o_result bytea, o_result_hash text, o_reference text,
-    o_last_seq bigint, o_last_hash bytea, o_now bigint"""
+    o_last_seq bigint, o_last_hash bytea, o_now bigint,
+    o_tenant text, o_trace text, o_befores bytea[], o_types text[], o_paths text[], o_visits bigint[], o_items bigint[],
+    o_ats bigint[], o_bodies bytea[], o_payloads bytea[], o_hashes bytea[]"""
 
-# A task's row is CLAIMED already; its effect and the answer follow.
+# A task's row is CLAIMED already; its effect and the answer follow. The newest events go along, because who continues a run
+# in another process most often lacks the two that made this task ready, and a new run has no more than that.
 TAIL = f"""
 CREATE FUNCTION nexum_claim_tail_v1(t nexum_tasks, p_session text, p_now bigint)
 RETURNS TABLE ({_ANSWER})
@@ -116,7 +119,16 @@ BEGIN
              WHERE run_id = t.run_id AND path = t.path AND visit = t.visit AND item = t.item AND attempt = t.attempt;
         END IF;
     END IF;
-    SELECT r.last_seq, r.last_hash INTO o_last_seq, o_last_hash FROM nexum_runs r WHERE r.run_id = t.run_id;
+    SELECT r.last_seq, r.last_hash, r.tenant, r.trace, e.befores, e.types, e.paths, e.visits, e.items, e.ats, e.bodies,
+           e.payloads, e.hashes
+      INTO o_last_seq, o_last_hash, o_tenant, o_trace, o_befores, o_types, o_paths, o_visits, o_items, o_ats, o_bodies,
+           o_payloads, o_hashes
+      FROM nexum_runs r CROSS JOIN LATERAL (
+          SELECT array_agg(n.prev_hash) AS befores, array_agg(n.type) AS types, array_agg(n.path) AS paths,
+                 array_agg(n.visit) AS visits, array_agg(n.item) AS items, array_agg(n.at) AS ats,
+                 array_agg(n.body) AS bodies, array_agg(n.payload) AS payloads, array_agg(n.hash) AS hashes
+            FROM (SELECT x.* FROM nexum_events x WHERE x.run_id = t.run_id AND x.seq > r.last_seq - 4 ORDER BY x.seq) n) e
+     WHERE r.run_id = t.run_id;
     RETURN NEXT;
 END
 $$;

@@ -22,7 +22,7 @@ from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
 from nexum.engine.draining import drain, grow
 from nexum.engine.graphs import Graphs
-from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, read_payload
+from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, newer, read_payload
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.reports import (
     Report,
@@ -332,12 +332,12 @@ class Engine:
         known = self._memory.get(run_id)
         if known is not None and known.hash != claimed.last_hash:
             try:
-                extend(known, self.store.events_after(run_id, known.state.seq))
+                extend(known, newer(known, claimed.recent) or self.store.events_after(run_id, known.state.seq))
             except InternalError:  # what is remembered is not this history any more
                 known = None
         if known is None:
             self._memory.forget(run_id)
-            known = load(self.store, self.graphs, run_id, every=self._every)
+            known = load(self.store, self.graphs, run_id, claimed.recent, every=self._every)
             if known is None:
                 raise InternalError("all events are gone", code="NX-S120", where=f"run {run_id}")
             self._memory.put(known)

@@ -15,17 +15,21 @@ from nexum.engine.graphs import Graphs
 from nexum.engine.memory import SNAPSHOT_EVERY, Known
 from nexum.engine.seal import ENGINE, unseal
 from nexum.errors import InternalError
-from nexum.store.api import EventRow, Head, Snapshot, Store
+from nexum.store.api import EventLink, EventRow, Head, Snapshot, Store
 
 
-def load(store: Store, graphs: Graphs, run_id: str, *, every: int = SNAPSHOT_EVERY) -> Known | None:
+def load(
+    store: Store, graphs: Graphs, run_id: str, recent: Sequence[EventLink] = (), *, every: int = SNAPSHOT_EVERY
+) -> Known | None:
     """Fold a run from its first event, or from its newest usable snapshot when it is long; None when it does not exist.
 
-    A young run takes one query: its first event says all that the row of the run would. `every` is how many events lie
-    between two snapshots. Raises `InternalError`: NX-S120 for a history that does not hold together, NX-R405 or NX-S101
-    for a version that is missing or damaged.
+    A young run takes one query: its first event says all that the row of the run would. It takes none when `recent`, the
+    newest events, are all there are. `every` is how many events lie between two snapshots. Raises `InternalError`: NX-S120
+    for a history that does not hold together, NX-R405 or NX-S101 for a version that is missing or damaged.
     """
-    rows = store.events_after(run_id, 0, every + 1)
+    rows: Sequence[EventRow | EventLink] = recent
+    if not recent or recent[0].seq != 1:
+        rows = store.events_after(run_id, 0, every + 1)
     if not rows:
         return None
     if len(rows) <= every:
@@ -47,7 +51,15 @@ def load(store: Store, graphs: Graphs, run_id: str, *, every: int = SNAPSHOT_EVE
     return known
 
 
-def extend(known: Known, rows: Sequence[EventRow]) -> None:
+def newer(known: Known, recent: Sequence[EventLink]) -> Sequence[EventLink]:
+    """Those of the newest events that continue what is known; none when something lies between."""
+    for place, event in enumerate(recent):
+        if event.prev_hash == known.hash:
+            return recent[place:]
+    return ()
+
+
+def extend(known: Known, rows: Sequence[EventRow | EventLink]) -> None:
     """Fold rows that follow what is known. Raises `InternalError` NX-S120 when they do not link to it."""
     known.state, known.hash = link(known.state, known.hash, rows)
     for row in rows:
@@ -55,7 +67,7 @@ def extend(known: Known, rows: Sequence[EventRow]) -> None:
             known.remember(sha256_hex(row.payload), row.payload)
 
 
-def link(state: State, digest: bytes, rows: Sequence[EventRow]) -> tuple[State, bytes]:
+def link(state: State, digest: bytes, rows: Sequence[EventRow | EventLink]) -> tuple[State, bytes]:
     """Fold rows that follow a state with this last hash; needs no graph. Raises as `extend` does."""
     for row in rows:
         if row.prev_hash != digest:

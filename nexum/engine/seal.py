@@ -8,7 +8,7 @@ from nexum.core.run.codec import SCHEMA, attempt_of, cell_of, chain, decode, enc
 from nexum.core.run.events import Cell
 from nexum.core.run.fold import Event
 from nexum.core.run.state import State
-from nexum.store.api import EventRow
+from nexum.store.api import EventLink, EventRow
 from nexum.version import __version__
 
 ENGINE = __version__
@@ -60,6 +60,6 @@ def seal(
     return tuple(rows)
 
 
-def unseal(row: EventRow) -> Event:
+def unseal(row: EventRow | EventLink) -> Event:
     """The event of a row."""
     return Event(row.seq, row.at, decode(row.type, Cell(row.path, row.visit, row.item), row.body))

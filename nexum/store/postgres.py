@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from nexum.store import claiming, log, postgres_calls, steps
-from nexum.store.api import Advance, Claimed, Record, RecordAnswer, StepAnswer, TaskKey
+from nexum.store.api import Advance, Claimed, EventLink, Record, RecordAnswer, StepAnswer, TaskKey
 from nexum.store.database import Database
 from nexum.store.draining import HeldRun
 from nexum.store.statement import Statement, Transaction
@@ -113,5 +113,30 @@ class PostgresStore(Verbs):
 
 
 def _claimed(row: Sequence[Any]) -> Claimed:
-    key, rest = TaskKey(*row[:5]), row[5:]
-    return Claimed._make((key, *rest[:6], bytes(rest[6]), *rest[7:10], bytes(rest[10]), rest[11]))
+    """A claim from the columns of `nexum_claim_one_v1`."""
+    return Claimed(
+        TaskKey(*row[:5]),
+        *row[5:11],
+        bytes(row[11]),
+        row[12],
+        row[13],
+        row[14],
+        bytes(row[15]),
+        row[16],
+        _recent(row[14], *row[17:28]),
+    )
+
+
+def _recent(last_seq: int, tenant: str, trace: str, *columns: Any) -> tuple[EventLink, ...]:
+    """The run's newest events, from one array for each of their columns."""
+    if columns[0] is None:
+        return ()  # all of them are gone; the engine will find out
+    first = last_seq - len(columns[0]) + 1
+    return tuple(
+        EventLink(
+            seq, type_, path, visit, item, at, trace, tenant, bytes(body), bytes(payload), bytes(before), bytes(hash_)
+        )
+        for seq, (before, type_, path, visit, item, at, body, payload, hash_) in enumerate(
+            zip(*columns, strict=True), start=first
+        )
+    )

@@ -34,6 +34,23 @@ class EventRow:
     hash: bytes
 
 
+class EventLink(NamedTuple):
+    """What folding an event needs, without its envelope."""
+
+    seq: int
+    type: str
+    path: str
+    visit: int
+    item: int
+    at: int
+    trace: str
+    tenant: str
+    body: bytes
+    payload: bytes
+    prev_hash: bytes
+    hash: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class NewEffect:
     """The claim of an effect that rides on its task. `ttl` is the provider's key lifetime in microseconds (0: none)."""
@@ -189,7 +206,8 @@ class Claimed(NamedTuple):
     recorded the business key with the same input), "conflict" (the key exists with another input), "wait" (another run
     holds the business key: the task went back to READY with a later `not_before` and is *not* the caller's), "doubt" (an
     earlier attempt's outcome is unknown and the policy forbids to send again). `result`, `result_hash` and `reference`
-    are those of the recorded effect (reuse). `last_seq` and `last_hash` say where the run stands.
+    are those of the recorded effect (reuse). `last_seq` and `last_hash` say where the run stands, and `recent` are its
+    newest events in order, or fewer, or none: with luck they save a read.
     """
 
     key: TaskKey
@@ -205,6 +223,7 @@ class Claimed(NamedTuple):
     last_seq: int
     last_hash: bytes
     now: int
+    recent: tuple[EventLink, ...] = ()
 
 
 class StartRow(NamedTuple):
