@@ -114,16 +114,10 @@ class PostgresStore(Verbs):
 
 def _claimed(row: Sequence[Any]) -> Claimed:
     """A claim from the columns of `nexum_claim_one_v1`."""
+    kind, queue, token, deliveries, max_run, effect, result, result_hash, reference, seq, digest, now = row[5:17]
     return Claimed(
-        TaskKey(*row[:5]),
-        *row[5:11],
-        bytes(row[11]),
-        row[12],
-        row[13],
-        row[14],
-        bytes(row[15]),
-        row[16],
-        _recent(row[14], *row[17:28]),
+        *(TaskKey(*row[:5]), kind, queue, token, deliveries, max_run, effect, bytes(result), result_hash, reference),
+        *(seq, bytes(digest), now, _recent(seq, *row[17:28])),
     )
 
 

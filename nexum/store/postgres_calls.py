@@ -76,7 +76,7 @@ def chain_call(record: Record, advance: Advance, fixed: int) -> tuple[str, list[
         *(advance.seq, a.at, a.schema, a.visit, a.item, a.attempt, b.visit, b.item, b.attempt),
         *(task.key.attempt, task.priority, task.not_before, task.start_by, task.max_run, claim, fixed),
     )
-    values = [
+    values: list[Any] = [
         *(advance.run_id, advance.tenant, advance.hash, record.session, a.actor, a.trace, a.engine),
         *(a.type, a.path, a.dedupe, a.body, a.payload, a.hash),
         *(b.type, b.path, b.body, b.hash, task.kind, task.queue),
