@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from nexum.core.canonical import legible
 from nexum.errors import ConfigurationError, InputError, InternalError, NexumError, UnavailableError
+from nexum.errors.misfits import got
 
 # SQLSTATE, by its first characters; the longest match wins.
 _BY_STATE: dict[str, tuple[type[NexumError], str]] = {
@@ -59,9 +63,15 @@ def was_cancelled(error: NexumError) -> bool:
     return "57014" in (getattr(cause, "pgcode", ""), getattr(cause, "sqlstate", ""))
 
 
-def unstorable(error: ValueError) -> NexumError:
-    """A text that no text column can hold."""
-    return InputError(f"text cannot be stored: {error}", code="NX-S107")
+def unstorable(error: ValueError, values: Mapping[str, object] | Sequence[object] | None = None) -> NexumError:
+    """A text that no text column can hold; `values` are those of the statement, of which the first such text is shown."""
+    named = values.items() if isinstance(values, Mapping) else (("", value) for value in values or ())
+    for name, value in named:
+        if isinstance(value, str) and ("\x00" in value or legible(value) != value):
+            wrong = "a NUL character" if "\x00" in value else "half of a surrogate pair"
+            what = f"{name} {got(value)}".strip()
+            return InputError(f"the text {what} cannot be stored: it holds {wrong}", code="NX-S107")
+    return InputError(f"a text cannot be stored: {str(error).rstrip('.')}", code="NX-S107")
 
 
 def _made(what: tuple[type[NexumError], str], error: Exception) -> NexumError:

@@ -125,7 +125,7 @@ class Transaction:
         except self._errors as error:
             raise from_driver(error) from error
         except ValueError as error:  # NUL or half a surrogate pair in a text
-            raise unstorable(error) from error
+            raise unstorable(error, values) from error
         return self.cursor
 
     def _spelled(self, sql: str | bytes, values: Any) -> bytes:
@@ -154,7 +154,7 @@ class Transaction:
             try:
                 self._gathered += [self._spelled(*text) for text in into.texts(self.dialect, rows)]
             except ValueError as error:  # NUL or half a surrogate pair in a text
-                raise unstorable(error) from error
+                raise unstorable(error, [value for row in rows for value in row]) from error
             return len(rows)
         return sum(int(self.execute(sql, values).rowcount) for sql, values in into.texts(self.dialect, rows))
 

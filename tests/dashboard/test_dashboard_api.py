@@ -89,6 +89,19 @@ def test_a_body_that_is_not_json_is_refused_by_its_type(shop: Any) -> None:
     assert (broken.status_code, plain.status_code) == (400, 415)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [(f"00-{'a1' * 16}-{'b2' * 8}-01", True), ("x" * 52 + "---", False), (f"00-{'0' * 32}-{'b2' * 8}-01", False)],
+)
+def test_the_callers_trace_is_kept_when_it_is_one(shop: Any, given: str, kept: bool) -> None:
+    with shop.with_token("runs:start", "runs:read") as script:
+        made = script.post("/runs", json=START, headers={"traceparent": given}).json()["run_id"]
+        trace = script.get(f"/runs/{made}/events/1").json()["trace"]
+
+    assert (trace == given) is kept
+    assert len(trace) == 55
+
+
 def test_runs_are_listed_by_filter_and_cursor(shop: Any) -> None:
     with shop.with_token("runs:read") as script:
         failed = script.get("/runs", params={"q": "status:failed"}).json()

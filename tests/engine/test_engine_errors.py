@@ -110,6 +110,16 @@ def test_an_unknown_workflow_names_what_is_known(store: Store, driver: Driver) -
     assert "registered are W" in caught.value.message
 
 
+def test_a_misspelt_workflow_is_answered_with_the_nearest_name(store: Store, driver: Driver) -> None:
+    driver.start(CHAIN)
+
+    with pytest.raises(NexumError) as caught:
+        start(store, StartRequest("Ww", 1))
+
+    assert caught.value.code == "NX-D201"
+    assert caught.value.fixes[0] == "did you mean `W`?"
+
+
 @pytest.mark.parametrize(
     ("value", "code"), [(float("nan"), "NX-R102"), ({"a": object()}, "NX-R102"), ("x" * 2_000, "NX-R103")]
 )

@@ -12,6 +12,7 @@ from ninja.errors import HttpError
 from pydantic import BaseModel, ConfigDict, Field
 
 from nexum import __version__
+from nexum.client.limits import FIRST, LAST, LONGEST, SUBJECT, is_traceparent
 from nexum.client.start import StartRequest
 from nexum.errors import InputError, Problem
 from nexum.readouts.document import Document
@@ -28,6 +29,7 @@ from nexum_dashboard.pages.respond import MissingError
 from nexum_dashboard.place import connection, store
 
 ABOUT = "Start runs of Nexum and read where they stand. Times are RFC 3339 in UTC, durations seconds."
+REPEATED = "idempotency-key:"  # before the header's value, in the run key that it makes
 BIGGEST = (1 << 63) - 1
 
 
@@ -38,9 +40,13 @@ class StartBody(BaseModel):
 
     workflow: str = Field(min_length=1, max_length=63, examples=["RefundAgent"])
     input: Any = Field(examples=[{"order_id": "1042"}])
-    run_key: str = Field(default="", max_length=200, description="the same key with the same input names the same run")
-    subject: str = Field(default="", max_length=200, description="what the run is about, such as shop.Order:1042")
-    priority: int = Field(default=0, ge=-9, le=9, description="lower is sooner")
+    run_key: str = Field(
+        default="", max_length=LONGEST, description="the same key with the same input names the same run"
+    )
+    subject: str = Field(
+        default="", max_length=LONGEST, pattern=SUBJECT, description="what the run is about, such as shop.Order:1042"
+    )
+    priority: int = Field(default=0, ge=FIRST, le=LAST, description="lower is sooner")
 
 
 class StartedView(Document):
@@ -94,7 +100,7 @@ def _errors(*statuses: int) -> dict[int, Any]:
 def start_run(
     request: HttpRequest,
     given: Annotated[StartBody, Body()],
-    idempotency_key: Annotated[str, Header(alias="Idempotency-Key", max_length=200)] = "",
+    idempotency_key: Annotated[str, Header(alias="Idempotency-Key", max_length=LONGEST - len(REPEATED))] = "",
 ) -> HttpResponse:
     """Start a run: 201; 200 when the key names a run with the same input already, 409 when with another.
 
@@ -103,7 +109,7 @@ def start_run(
     caller = _caller(request, "runs:start")
     if request.content_type != "application/json":
         raise HttpError(415, f"the body is {request.content_type or 'of no type'}; application/json is wanted")
-    key = given.run_key or (f"idempotency-key:{idempotency_key}" if idempotency_key else "")
+    key = given.run_key or (f"{REPEATED}{idempotency_key}" if idempotency_key else "")
     here = connection()
     asked = StartRequest(
         workflow=given.workflow,
@@ -221,4 +227,4 @@ def _spelled(view: Document, status: int = 200) -> HttpResponse:
 def _trace(request: HttpRequest) -> str:
     """The caller's W3C trace context, if it is one."""
     given = request.headers.get("traceparent", "")
-    return given if len(given) == 55 and given.isascii() and given.count("-") == 3 else ""
+    return given if is_traceparent(given) else ""

@@ -13,6 +13,7 @@ from nexum.cli.exits import Exit
 from nexum.cli.given import read_input, seconds_of
 from nexum.cli.project import Project, open_project
 from nexum.cli.verb import Choices, verb
+from nexum.client.limits import FIRST, LAST
 from nexum.client.runs import RunHandle, result_of
 from nexum.client.start import StartRequest
 from nexum.core.ids import short
@@ -26,8 +27,8 @@ from nexum.store.api import Head
 @click.option("--input", "-i", "given", metavar="JSON|@FILE|-", help="The input; `-` reads standard input.")
 @click.option("-p", "pairs", multiple=True, metavar="NAME=VALUE", help="One field of the input; may be repeated.")
 @click.option("--run-key", "-k", default="", help="The same key gives the same run, never a second one.")
-@click.option("--subject", default="", metavar="APP.MODEL:PK", help="What the run is about, for people.")
-@click.option("--priority", type=click.IntRange(-9, 9), default=0, help="Lower runs first.")
+@click.option("--subject", default="", metavar="APP.MODEL:PK", help="What the run is about, such as `shop.Order:1042`.")
+@click.option("--priority", type=click.IntRange(FIRST, LAST), default=0, help="Lower runs first.")
 @click.option("--wait", is_flag=True, help="Wait for the end; exit code 3 when the run does not complete.")
 @click.option("--follow", is_flag=True, help="As --wait, and print each event as it happens.")
 @click.option("--timeout", default="", metavar="DURATION", help="Give up waiting: `90s`, `5m`; exit code 75.")

@@ -8,9 +8,10 @@ RUN = (
     Entry(
         "NX-R101",
         "input does not fit the workflow's schema",
-        "The input of a run was checked against the input schema of the version that would execute it.",
+        "The input of a run was checked against the input schema of the version that would execute it; its key, subject, "
+        "tenant, priority and trace against their limits.",
         "A run that starts with a wrong input would fail later, after effects were made.",
-        ("correct the fields that are named; `nexum build` prints the schema",),
+        ("correct the fields that are named; `nexum build --json` has the schema of each workflow's input",),
         exit_code=65,
     ),
     Entry(

@@ -70,7 +70,7 @@ STORAGE = (
         "text cannot be stored",
         "A name, key or label holds a NUL character or half of a surrogate pair.",
         "PostgreSQL keeps neither in a text column; payloads may hold both.",
-        ("remove the character from the value that is shown",),
+        ("remove the character from the text that is shown",),
         exit_code=65,
     ),
     Entry(
