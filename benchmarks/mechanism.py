@@ -109,7 +109,7 @@ def round_trips() -> Iterator[Trips]:
     trips = Trips()
     execute = Transaction.execute
 
-    def counting(self: Transaction, sql: str, values: Any = None) -> Any:
+    def counting(self: Transaction, sql: str | bytes, values: Any = None) -> Any:
         trips.count += 1
         return execute(self, sql, values)
 

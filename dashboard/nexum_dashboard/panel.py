@@ -6,7 +6,7 @@ change form, so that themes of the admin keep working.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
@@ -43,7 +43,7 @@ class RunsPanel:
     includes `nexum/_runs_panel.html`.
     """
 
-    change_form_template = "nexum/admin_change_form.html"
+    change_form_template: ClassVar[Any] = "nexum/admin_change_form.html"  # in ModelAdmin a type of the stubs' own
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Any = None, **kwargs: Any
