@@ -99,8 +99,13 @@ def test_every_event_of_such_a_run_is_answered(place: Any) -> None:
 )
 @pytest.mark.parametrize("form", [(), ("--json",)])
 def test_the_command_line_shows_such_a_run(
-    place: Any, words: tuple[str, ...], form: tuple[str, ...], capsysbinary: pytest.CaptureFixture[bytes]
+    place: Any,
+    words: tuple[str, ...],
+    form: tuple[str, ...],
+    capsysbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)  # xdist sets it, and a narrow table cuts the text
     _, run_id, _, database = place
     verb, *options = words
 
