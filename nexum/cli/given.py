@@ -9,9 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from nexum.core.canonical import Json
+from nexum.core.canonical import MAX_DEPTH, Json
 from nexum.errors import InputError, NexumError
+from nexum.errors.misfits import got
 
+OPTION = "--input"
+_PAIR = ("write -p name=value; a value is JSON where it reads as JSON, else text",)
 _SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -37,7 +40,7 @@ def seconds_of(given: str) -> float:
 def _text(given: str) -> tuple[str, str]:
     """The JSON text and what to call it."""
     if given != "-" and not given.startswith("@"):
-        return given, "--input"
+        return given, OPTION
     source = "standard input" if given == "-" else given[1:]
     try:
         data = sys.stdin.buffer.read() if given == "-" else Path(source).read_bytes()
@@ -51,15 +54,26 @@ def _parsed(text: str, source: str) -> Json:
     try:
         return json.loads(text, parse_constant=_refused)
     except RecursionError as error:
-        raise InputError(f"{source} is nested too deeply", code="NX-F112") from error
+        raise _too_deep(source) from error
     except ValueError as error:
         if not isinstance(error, json.JSONDecodeError):
-            raise InputError(f"{source} is not JSON: {error}", code="NX-F112") from error
+            raise _not_json(source, str(error)) from error
         line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
-        raise InputError(
-            f"{source} is not JSON: {error.msg} at line {error.lineno}, column {error.colno}: {line[:60]!r}",
-            code="NX-F112",
-        ) from error
+        place = f"{error.msg} at line {error.lineno}, column {error.colno}: {line[:60]!r}"
+        raise _not_json(source, place) from error
+
+
+def _not_json(source: str, why: str) -> InputError:
+    ways = () if source == OPTION else (f"correct {source} where the message says",)
+    return InputError(f"{source} is not JSON: {why}", code="NX-F112", fixes=ways)
+
+
+def _too_deep(source: str) -> InputError:
+    return InputError(
+        f"{source} is nested too deeply to be read",
+        code="NX-F112",
+        fixes=(f"make it flatter: a payload has at most {MAX_DEPTH} levels",),
+    )
 
 
 def _refused(name: str) -> Any:
@@ -70,11 +84,14 @@ def _put(value: Json, pair: str) -> Json:
     """`customer.name=Mika` put into an object; the value is JSON where it reads as JSON, else text."""
     path, found, text = pair.partition("=")
     if not found or not path:
-        raise InputError(f"-p {pair!r} is not name=value", code="NX-F112")
+        raise InputError(f"-p {got(pair)} is not name=value", code="NX-F112", fixes=_PAIR)
     if not isinstance(value, dict):
-        raise InputError(f"-p {pair!r} cannot be put into {type(value).__name__}, only into an object", code="NX-F112")
+        told = f"-p {got(pair)} cannot be put into {type(value).__name__}, only into an object"
+        raise InputError(told, code="NX-F112", fixes=("give an object as --input, or leave -p out",))
     try:
-        leaf: Json = json.loads(text)
+        leaf: Json = json.loads(text, parse_constant=_refused)
+    except RecursionError as error:
+        raise _too_deep(f"-p {path}") from error
     except ValueError:
         leaf = text
     here = value
@@ -82,6 +99,7 @@ def _put(value: Json, pair: str) -> Json:
     for folder in folders:
         here = here.setdefault(folder, {})
         if not isinstance(here, dict):
-            raise InputError(f"-p {pair!r}: {folder!r} is no object", code="NX-F112")
+            told = f"-p {got(pair)}: {got(folder)} is no object"
+            raise InputError(told, code="NX-F112", fixes=("name a field of an object",))
     here[name] = leaf
     return value

@@ -1,7 +1,7 @@
 """The filter language of lists: `status:failed workflow:RefundAgent -version:8f9a started:<2h "order 1042"`.
 
 Each qualifier is one condition, all must hold, `-` negates, quotes allow spaces, a trailing `*` matches a beginning. A
-bare word is the beginning of a run id, of a key or of a subject, or a workflow. What is not understood is said, with the
+bare word is the beginning of a run id, of a key or of a subject (`shop.Order:1042`), or a workflow. What is not understood is said, with the
 nearest valid one, and is never silently ignored.
 """
 
@@ -40,7 +40,8 @@ _UNITS = {
     "d": 86_400 * 10**6,
     "w": 604_800 * 10**6,
 }
-_TOKEN = re.compile(r'(-?)(?:([A-Za-z_]+):)?(?:"([^"]*)"|(\S+))')
+_TOKEN = re.compile(r'(-?)(?:([A-Za-z_][\w.]*):(?:"([^"]*)"|(\S*))|"([^"]*)"|(\S+))')
+_SUBJECT = re.compile(r"[^:]*\.[A-Z]\w*")  # `shop.Order` of `shop.Order:1042`; models are written with a capital
 _SPAN = re.compile(r"([<>])\s*(\d{1,9}(?:\.\d{1,6})?)\s*([a-z]+)")
 MOST = 20  # conditions of one query
 
@@ -68,8 +69,10 @@ def read_filter(text: str) -> Filter:
     asked: list[Asked] = []
     problems: list[Misread] = []
     for found in _TOKEN.finditer(text):
-        minus, name, quoted, bare = found.groups()
-        value = quoted if quoted is not None else bare
+        minus, name, *values = found.groups()
+        value = next(value for value in values if value is not None)
+        if name is not None and _SUBJECT.fullmatch(name):
+            name, value = None, f"{name}:{value}"
         one = _condition(minus == "-", name, value, found[0])
         if isinstance(one, Misread):
             problems.append(one)

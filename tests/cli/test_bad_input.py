@@ -68,6 +68,9 @@ CASES = [
     ("half of one in a field", nothing, (*PUT, "-p", r'name="\ud800"'), "NX-R102", 65),
     ("a byte that is no text", nothing, (*PUT, "-p", "name=\udcff"), "NX-R102", 65),
     ("nested without end", nothing, (*PUT, "-i", "[" * 100_000), "NX-F112", 65),
+    ("a field nested without end", nothing, (*PUT, "-p", "name=" + "[" * 100_000), "NX-F112", 65),
+    ("a subject that is no object's name", nothing, (*PUT, "-p", "name=x", "--subject", "foo"), "NX-R101", 65),
+    ("a key that is too long", nothing, (*PUT, "-p", "name=x", "-k", "k" * 9_000), "NX-R101", 65),
     ("no value after the name", nothing, (*PUT, "-p", "name"), "NX-F112", 65),
     ("a field of what is no object", nothing, (*PUT, "-i", "[1]", "-p", "name=x"), "NX-F112", 65),
     ("a file that is not there", nothing, (*PUT, "-i", "@nowhere.json"), "NX-F113", 64),
@@ -82,6 +85,7 @@ CASES = [
     ("too short", nothing, ("show", "01a"), "NX-F111", 64),
     ("an unknown reference", nothing, ("show", "@newest"), "NX-F111", 64),
     ("a misspelt filter", nothing, ("list", "statsu:failed"), "NX-F115", 64),
+    ("a filter on a payload", nothing, ("list", "input.n:3"), "NX-F115", 64),
     ("a misspelt status", nothing, ("list", "status:faild"), "NX-F115", 64),
     # the command line itself
     ("a misspelt command", nothing, ("strat", "Greeter"), "NX-F110", 64),
@@ -138,6 +142,33 @@ def test_fields_that_do_not_fit_are_data_in_the_json_answer(deployed: Shop) -> N
         {"path": "$.name", "got": "7", "wanted": "a string"},
         {"path": "$.amount", "got": '"much"', "wanted": "a whole number"},
     ]
+
+
+def test_a_file_that_is_not_json_is_not_mended_by_quotes(deployed: Shop) -> None:
+    (deployed.folder / "in.json").write_text('{"name": x}')
+    (found,) = deployed.nexum(*PUT, "-i", "@in.json", "--json").json["diagnostics"]
+
+    assert "in.json is not JSON: Expecting value at line 1, column 10" in found["message"]
+    assert [fix["text"] for fix in found["fixes"]] == ["correct in.json where the message says"]
+
+
+def test_the_schema_of_an_input_is_where_the_error_says(deployed: Shop) -> None:
+    (found,) = deployed.nexum(*PUT, "-p", "name=7", "--json").json["diagnostics"]
+    built = deployed.nexum("build", "--json", "--check").json["workflows"]
+
+    assert "`nexum build --json`" in found["fixes"][0]["text"]
+    assert [(row["workflow_id"], row["input"]["properties"]["name"]["type"]) for row in built] == [
+        ("Angry", "string"),
+        ("Greeter", "string"),
+    ]
+
+
+@pytest.mark.parametrize("words", [("-i", "[" * 100_000), ("-p", "name=" + "[" * 100_000)])
+def test_what_is_nested_too_deeply_is_not_mended_by_quotes(words: tuple[str, ...], deployed: Shop) -> None:
+    (found,) = deployed.nexum(*PUT, *words, "--json").json["diagnostics"]
+
+    assert "nested too deeply" in found["message"]
+    assert [fix["text"] for fix in found["fixes"]] == ["make it flatter: a payload has at most 200 levels"]
 
 
 def test_a_payload_that_is_too_large_is_refused_with_its_size(deployed: Shop) -> None:

@@ -34,6 +34,10 @@ def test_conditions_are_read_with_quotes_negation_and_times() -> None:
         ("started:2h", "`started:` wants < or >", ""),
         ("duration:>5parsec", "`duration:` wants < or >", ""),
         ('key:""', "`key:` wants a value", ""),
+        ("status:", "`status:` wants a value", ""),
+        ("input.n:3", "`input.n:` is not a filter; known are status:", ""),
+        ("-result.id:re_1", "`result.id:` is not a filter; known are status:", ""),
+        ("http://x", "`http:` is not a filter", ""),
         ("zzzzqqq:1", "`zzzzqqq:` is not a filter; known are status:", ""),
     ],
 )
@@ -43,6 +47,14 @@ def test_what_is_not_understood_is_said_with_the_nearest_valid_one(text: str, me
     assert len(found.problems) == 1
     assert found.problems[0].message.startswith(message)
     assert found.problems[0].nearest == nearest
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("shop.Order:1042", "shop.Order:1042"), ('"input.n:3"', "input.n:3"), ('shop.Order:"10 42"', "shop.Order:10 42")],
+)
+def test_a_subject_and_a_text_in_quotes_are_words(text: str, value: str) -> None:
+    assert read_filter(text).asked == (Asked("word", value),)
 
 
 def test_every_qualifier_has_a_column_behind_it() -> None:

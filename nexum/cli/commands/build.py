@@ -87,6 +87,7 @@ def _row(workflow: CompiledWorkflow[Any], artifact: str) -> dict[str, Any]:
         "effects": kinds.count("effect"),
         "llm_nodes": kinds.count("llm"),
         "queue": workflow.graph.queue,
+        "input": workflow.graph.input,
         "artifact": artifact or None,
     }
 
