@@ -10,34 +10,39 @@ from __future__ import annotations
 import json
 import logging
 import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from types import MappingProxyType
 from typing import Any
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_subject: ContextVar[Mapping[str, Any]] = ContextVar("nexum_log_subject", default=MappingProxyType({}))
+Subject = Callable[[], Mapping[str, Any]]
+_subjects: ContextVar[tuple[Subject, ...]] = ContextVar("nexum_log_subjects", default=())
 
 MAX_TEXT = 16_384  # characters of one message or traceback
 
 
-@contextmanager
-def about(**fields: Any) -> Iterator[None]:
-    """Give every line logged inside these fields: run, workflow, version, node, visit, attempt, effect, key, ..."""
-    token = _subject.set(
-        {**_subject.get(), **{name: value for name, value in fields.items() if value not in ("", None)}}
-    )
-    try:
-        yield
-    finally:
-        _subject.reset(token)
+class about:  # noqa: N801 (used as the function that it looks like)
+    """Give every line logged inside these fields: run, workflow, version, node, visit, attempt, key, trace, ...
+
+    Fields are given by name, or by a function that is called when a line is written: most attempts write none.
+    """
+
+    __slots__ = ("_subject", "_token")
+
+    def __init__(self, subject: Subject | None = None, **fields: Any) -> None:
+        self._subject = subject or (lambda: fields)
+
+    def __enter__(self) -> None:
+        self._token = _subjects.set((*_subjects.get(), self._subject))
+
+    def __exit__(self, *_: object) -> None:
+        _subjects.reset(self._token)
 
 
-def subject() -> Mapping[str, Any]:
-    """The fields that lines logged now would carry."""
-    return _subject.get()
+def subject() -> dict[str, Any]:
+    """The fields that lines logged now would carry; inner ones win, empty ones are left out."""
+    return {name: value for told in _subjects.get() for name, value in told().items() if value not in ("", None)}
 
 
 class JsonFormatter(logging.Formatter):
@@ -50,7 +55,7 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "text": record.getMessage()[:MAX_TEXT],
-            **_subject.get(),
+            **subject(),
             **{name: value for name, value in vars(record).items() if name not in _STANDARD},
         }
         if record.exc_info and record.exc_info[0] is not None:
@@ -65,7 +70,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """The line, followed by the traceback if there is one."""
         at = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
-        now = _subject.get()
+        now = subject()
         where = " ".join(str(now[name])[-12:] for name in ("run", "node") if name in now)
         text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in record.getMessage()[:MAX_TEXT])
         line = f"{at} {record.levelname.lower():<7} {where + ' ' if where else ''}{text}"

@@ -16,7 +16,8 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 from nexum.broker.local import Ring
 from nexum.core.graph.nodes import Effect
@@ -46,13 +47,12 @@ GRACE_SECONDS = 5.0  # for an `async` handler to end after its cancellation
 STUCK = 69
 
 
-@dataclass(frozen=True, slots=True)
-class Stuck:
+class Stuck(NamedTuple):
     """Something that must not last: an attempt with the outcome it then has, or (None) a call to the database."""
 
     what: str
     work: Work | None = None
-    outcome: Outcome | None = None
+    outcome: Callable[[], Outcome] | None = None
 
 
 class Child:
@@ -224,23 +224,22 @@ class Child:
             if self._executor.is_async(work):
                 self._loop.start(self._go_on_async(work, turn))
                 return
-            outcome = self._attempt(work)
-            work = self._finish(work, outcome, turn)
+            with about(partial(_subject, work)):
+                work = self._finish(work, self._attempt(work), turn)
         self.slots.give_back()
 
     async def _go_on_async(self, work: Work | None, turn: Turn) -> None:
         """Run a chain on the loop; `def` handlers in it borrow the body."""
         try:
             while work is not None:
-                now = work
-                if self._executor.is_async(now):
-                    outcome: Outcome | None = await self._attempt_async(now)
-                else:
-                    outcome = await self._loop.blocking(lambda: self._attempt_with_body(now))  # noqa: B023
-                if outcome is None:
-                    return
-                ended = outcome
-                work = await self._loop.blocking(lambda: self._finish(now, ended, turn))  # noqa: B023
+                with about(partial(_subject, work)):
+                    if self._executor.is_async(work):
+                        outcome: Outcome | None = await self._attempt_async(work)
+                    else:
+                        outcome = await self._loop.blocking(partial(self._attempt_with_body, work))
+                    if outcome is None:
+                        return
+                    work = await self._loop.blocking(partial(self._finish, work, outcome, turn))
         finally:
             self.slots.give_back()
             self.ear.wake()
@@ -256,33 +255,31 @@ class Child:
             self._body.release()
 
     def _attempt(self, work: Work) -> Outcome:
-        with about(**_subject(work)):
-            told, began = self._telling.began(work), time.monotonic()
-            watched = self._watch(work, 0)
-            pause = work.node.timeouts.heartbeat / 1e6
-            heard = self._watchdog.watch(Stuck(work.node.id, work, silence(work.node)), pause) if pause else 0
-            outcome = self._executor.execute(work, lambda _details: self._watchdog.renew(heard, pause))
-            if not (self._let_go(watched) and self._let_go(heard)):
-                threading.Event().wait()  # what the watchdog says stands, and the process is about to end
-            self._telling.ended(told, work, outcome, time.monotonic() - began)
-            return outcome
+        told, began = self._telling.began(work), time.monotonic()
+        watched = self._watch(work, 0)
+        pause = work.node.timeouts.heartbeat / 1e6
+        heard = self._watchdog.watch(Stuck(work.node.id, work, partial(silence, work.node)), pause) if pause else 0
+        outcome = self._executor.execute(work, lambda _details: self._watchdog.renew(heard, pause))
+        if not (self._let_go(watched) and self._let_go(heard)):
+            threading.Event().wait()  # what the watchdog says stands, and the process is about to end
+        self._telling.ended(told, work, outcome, time.monotonic() - began)
+        return outcome
 
     async def _attempt_async(self, work: Work) -> Outcome:
-        with about(**_subject(work)):
-            told, began = self._telling.began(work), time.monotonic()
-            watched = self._watch(work, GRACE_SECONDS)
-            outcome = await self._executor.execute_async(work)
-            if not self._let_go(watched):
-                await asyncio.Event().wait()
-            self._telling.ended(told, work, outcome, time.monotonic() - began)
-            return outcome
+        told, began = self._telling.began(work), time.monotonic()
+        watched = self._watch(work, GRACE_SECONDS)
+        outcome = await self._executor.execute_async(work)
+        if not self._let_go(watched):
+            await asyncio.Event().wait()
+        self._telling.ended(told, work, outcome, time.monotonic() - began)
+        return outcome
 
     def _finish(self, work: Work, outcome: Outcome, turn: Turn) -> Work | None:
         """Record, and give what comes next in this slot: the same run's next node, or another's when the turn is over."""
         other = None
         if self.wants_more and turn.step():
             other, _ = self._claim_and_begin(self._next)
-        with about(**_subject(work)), self._watchdog.limit(Stuck("recording"), DATABASE_SECONDS):
+        with self._watchdog.limit(Stuck("recording"), DATABASE_SECONDS):
             try:
                 following = self._record(work, outcome, keep=self.wants_more and other is None)
             except Exception:
@@ -308,7 +305,7 @@ class Child:
         if not work.max_run:
             return 0
         return self._watchdog.watch(
-            Stuck(work.node.id, work, overtime(work.node, work.max_run)), work.max_run / 1e6 + grace
+            Stuck(work.node.id, work, partial(overtime, work.node, work.max_run)), work.max_run / 1e6 + grace
         )
 
     def _let_go(self, watched: int) -> bool:
@@ -317,7 +314,7 @@ class Child:
 
     def _bite(self, stuck: Stuck) -> None:
         """In the watchdog's thread: say what became of the stuck attempt, give the others a moment, end the process."""
-        with about(**_subject(stuck.work) if stuck.work else {}):
+        with about(partial(_subject, stuck.work) if stuck.work else None):
             logger.error("[NX-W211] %s is stuck; this process ends", stuck.what, extra={"code": "NX-W211"})
         self._lost.set()
         teller = threading.Thread(target=self._tell, args=(stuck,), daemon=True)
@@ -331,7 +328,7 @@ class Child:
         if stuck.work is None or stuck.outcome is None:
             return
         try:
-            self._engine.finish(stuck.work, stuck.outcome, keep=False)
+            self._engine.finish(stuck.work, stuck.outcome(), keep=False)
         except NexumError:
             logger.exception("what became of %s could not be recorded", stuck.work.task)
 

@@ -6,6 +6,8 @@ import asyncio
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -30,8 +32,8 @@ class LoopThread:
         asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
     async def blocking(self, act: Callable[[], T]) -> T:
-        """Call something that blocks, from a coroutine on the loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._blocking, act)
+        """Call something that blocks, from a coroutine on the loop; it logs about the same."""
+        return await asyncio.get_running_loop().run_in_executor(self._blocking, partial(copy_context().run, act))
 
     def stop(self) -> None:
         """Stop the loop; what still runs on it is abandoned."""
