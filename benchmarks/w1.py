@@ -115,12 +115,12 @@ def _counts(session: Session) -> list[Figure]:
         fleet.run(READS, WARM)
         before = _sent(broker)
         fleet.run(READS, runs)
-        messages = (_sent(broker) - before - runs) / (runs * LONG)
+        messages = (_sent(broker) - before) / (runs * LONG)
     figures = [
         Figure("T7x", "transactions per step", "", targets=(Target(1.1),)),
         Figure("T7s", "syncs of the log per step", "", targets=(Target(1.1),)),
         Figure("T7r", "round trips per step", "", targets=(Target(3.0),)),
-        Figure("T7m", "broker messages per step, beside the one that starts a run", "", targets=(Target(0.0),)),
+        Figure("T7m", "broker messages per step, those that start the runs included", "", targets=(Target(0.05),)),
     ]
     for figure, value in zip(figures, (*_timeless(counts), messages), strict=True):
         figure.add(value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -13,8 +14,11 @@ from kombu import Connection
 from errands import REGISTRY
 from fleet import Fleet
 from nexum.broker.message import TASK
+from nexum.broker.publisher import Publisher
+from nexum.broker.senders import open_sender
 from nexum.store.api import TaskKey
 from nexum_workers.app import make_app
+from nexum_workers.child import NET_SECONDS
 from waiting import until
 
 SOON = 30
@@ -29,8 +33,15 @@ def _redis(fleet: Fleet) -> Any:
     return channel.client
 
 
+def _from_afar(fleet: Fleet) -> None:
+    """Ring as another machine does: by messages alone."""
+    fleet.doorbell.close()
+    fleet.doorbell = Publisher(lambda: open_sender(fleet.broker))
+
+
 def test_messages_wake_workers_and_each_effect_is_made_once(celery_fleet: Fleet) -> None:
     fleet = celery_fleet
+    _from_afar(fleet)
     fleet.worker()
     _ready(fleet)
     runs = [fleet.start("Chain", f"e{number}") for number in range(10)]
@@ -55,6 +66,37 @@ def test_a_flushed_broker_loses_nothing(celery_fleet: Fleet) -> None:
     _redis(fleet).flushall()
     fleet.worker()
     until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
+
+
+def test_an_idle_worker_of_the_same_machine_needs_no_message(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    fleet.worker()
+    _ready(fleet)
+    bell = fleet.doorbell
+    assert isinstance(bell, Publisher)
+    for number in range(5):
+        run = fleet.start("Chain", f"e{number}")
+        until(lambda: fleet.status(run) == "COMPLETED", SOON)  # noqa: B023
+    until(lambda: bell.answered + bell.sent == 5, SOON)
+    assert bell.answered >= 4
+
+
+def test_a_message_that_meets_a_busy_process_is_passed_on_to_an_idle_one(celery_fleet: Fleet) -> None:
+    fleet = celery_fleet
+    fleet.worker()
+    _ready(fleet)
+    long = fleet.start(
+        "Hazards", "long", how="hold", seconds=8
+    )  # heard as a ring, so that Celery takes nobody for busy
+    until(lambda: fleet.acts("hazard"), SOON)
+    _from_afar(fleet)
+    for number in range(6):
+        began = time.monotonic()
+        run = fleet.start("Chain", f"e{number}")
+        until(lambda: fleet.status(run) == "COMPLETED", SOON)  # noqa: B023
+        assert time.monotonic() - began < NET_SECONDS / 2
+    assert fleet.status(long) == "RUNNING"
+    until(lambda: fleet.status(long) == "COMPLETED", SOON)
 
 
 def test_a_doubled_message_and_a_foreign_one_do_no_harm(celery_fleet: Fleet) -> None:
