@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,12 +12,30 @@ import pytest
 
 from nexum.testing.services import postgres_server, redis_server
 
+EVERYBODY_S = tempfile.gettempdir()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A folder for the temporary files of this test process and its children: bells, tracebacks; gone at the end.
+
+    Its name is short, for sockets are put below it, and others than its owner may use it, as they may use everybody's.
+    """
+    tmp_path_factory.getbasetemp()  # where pytest keeps its own, which outlive a run
+    folder = tempfile.mkdtemp(prefix="nexum-")
+    os.chmod(folder, 0o1777)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "tempdir", folder)
+        patch.setenv("TMPDIR", folder)
+        yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
 
 @pytest.fixture(scope="session")
 def pg_server_url() -> Iterator[str]:
     """An administrator's URL; all processes of one test run share the server, so name databases after `worker_name`."""
     run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"pid{os.getpid()}")
-    directory = Path(tempfile.gettempdir()) / f"nexum-pg-{run}"
+    directory = Path(EVERYBODY_S) / f"nexum-pg-{run}"
     with postgres_server(directory, durable=False) as url:
         yield url
 
