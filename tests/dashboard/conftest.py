@@ -23,6 +23,10 @@ from nexum.testing.samples import MINUTE, Clock, Stage, fill
 from nexum.testing.site import environment, serving
 
 SETTINGS = """
+import warnings
+
+warnings.simplefilter("error", DeprecationWarning)  # what the next Django takes away fails on this one
+warnings.simplefilter("error", PendingDeprecationWarning)
 INSTALLED_APPS = [
     *("django.contrib.admin", "django.contrib.auth", "django.contrib.contenttypes", "django.contrib.messages"),
     *("django.contrib.sessions", "django.contrib.staticfiles", "nexum_dashboard"),
