@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,6 +11,7 @@ from benchmarks import growth, report, surfaces, w1, w2, w4, w5
 from benchmarks.figures import Figure
 from benchmarks.places import BUILD, places
 from benchmarks.session import Session
+from nexum.testing.arguments import Arguments
 
 WORKLOADS: dict[str, Callable[[Session], list[Figure]]] = {
     "W1": w1.measure,
@@ -26,7 +26,7 @@ WORKLOADS: dict[str, Callable[[Session], list[Figure]]] = {
 
 def main() -> int:
     """Gives the exit code: 70 when a workload failed; with `--check`, 69 when a target was missed."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = Arguments("python -m benchmarks", description=__doc__)
     parser.add_argument(
         "workloads", nargs="*", metavar="WORKLOAD", help=f"some of {', '.join(WORKLOADS)}; all by default"
     )

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from nexum.errors import UnavailableError
 from nexum.settings import load_settings
 from nexum.store.api import VersionRow
 from nexum.store.schema import upgrade
+from nexum.testing.arguments import Arguments
 from nexum.testing.services import redis_server
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -30,7 +31,7 @@ PATIENCE = 60.0  # seconds until Flower knows the worker
 
 def main() -> int:
     """Run until interrupted; gives the exit code."""
-    given = _arguments()
+    given = arguments_of()
     stop = threading.Event()
     for order in (signal.SIGINT, signal.SIGTERM):
         signal.signal(order, lambda *_: stop.set())
@@ -104,13 +105,14 @@ def _process(command: list[str], env: Mapping[str, str]) -> Iterator[None]:
             process.wait()
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("flower", description=__doc__)
+def arguments_of(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; ends the process with 64 where it is not understood."""
+    parser = Arguments("flower", description=__doc__)
     parser.add_argument(
         "--broker", default=os.environ.get("BROKER", ""), help="a broker's URL; else a Redis of its own"
     )
     parser.add_argument("--port", type=int, default=5555)
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -24,6 +24,7 @@ from examples.refund_agent.celery_side import run_chain
 from examples.refund_agent.contest import Report
 from examples.refund_agent.nexum_side import run_nexum
 from nexum.errors import ConfigurationError
+from nexum.testing.arguments import Arguments, at_least
 from nexum.testing.services import redis_server
 
 RIGHT, WRONG = 0, 70
@@ -33,7 +34,7 @@ STILL = 5.0  # seconds without any act after which the default is taken to wait 
 
 def main() -> int:
     """Run the demo; gives the exit code."""
-    arguments = _arguments()
+    arguments = arguments_of()
     console = Console(highlight=False, width=None if sys.stdout.isatty() else 112)
     wanted = cases()
     console.print(shown.opening(wanted))
@@ -102,12 +103,14 @@ def _last_act(folder: Path) -> float:
     return max(path.stat().st_mtime for path in folder.glob("*.jsonl"))
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("demo", description=__doc__)
-    parser.add_argument("--repeat", type=int, default=int(os.environ.get("REPEAT") or 1), help="how often Nexum is run")
+def arguments_of(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; ends the process with 64 where it is not understood."""
+    parser = Arguments("demo", description=__doc__)
+    repeat = os.environ.get("REPEAT") or "1"  # a text: only then does argparse check it
+    parser.add_argument("--repeat", type=at_least(1), default=repeat, metavar="N", help="how often Nexum is run")
     parser.add_argument("--nexum-only", action="store_true", help="leave plain Celery out")
     parser.add_argument("--keep", default="", metavar="FOLDER", help="keep ledgers, databases and logs here")
-    return parser.parse_args()
+    return parser.parse_args(words)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from nexum.store.connect import open_store
@@ -20,6 +21,7 @@ from nexum.store.schema import upgrade
 from nexum.store.tokens import SCOPES, create_token
 from nexum.store.verbs import Verbs
 from nexum.testing.api_hooks import REAL
+from nexum.testing.arguments import Arguments, at_least
 from nexum.testing.samples import CLAIM, MINUTE, Clock, Stage, fill
 from nexum.testing.site import serving
 
@@ -74,5 +76,12 @@ def _ask(url: str, token: str, stage: Stage, examples: int, folder: Path) -> int
     return done.returncode
 
 
+def examples_of(words: Sequence[str] | None = None) -> int:
+    """The command line; ends the process with 64 where it is not understood."""
+    parser = Arguments("api_fuzz", description=__doc__)
+    parser.add_argument("examples", nargs="?", type=at_least(1), default=EXAMPLES)
+    return int(parser.parse_args(words).examples)
+
+
 if __name__ == "__main__":
-    sys.exit(main(*map(int, sys.argv[1:2])))
+    sys.exit(main(examples_of()))

@@ -29,9 +29,9 @@ class Verdict:
 
     @property
     def is_clean(self) -> bool:
-        """Whether every run ended or is held, and nothing was doubled, lost or unknown."""
+        """Whether there were runs, every one ended or is held, and nothing was doubled, lost or unknown."""
         bad = self.duplicate_effects + self.lost_effects + self.unknown_effects + self.failed_runs
-        return bad == 0 and self.terminal + self.held_effects >= self.runs
+        return self.runs > 0 and bad == 0 and self.terminal + self.held_effects >= self.runs
 
 
 def ledger_acts(path: Path) -> list[dict[str, Any]]:

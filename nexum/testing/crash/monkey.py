@@ -7,7 +7,6 @@ import random
 import signal
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from nexum.store.api import Store
@@ -56,22 +55,43 @@ class Monkey:
                     self.recoveries.append(now - since)
                     del self._waiting[run_id]
 
+    @property
+    def done(self) -> int:
+        """How many signals have reached a living process."""
+        return sum(self.victims.values())
+
+    @property
+    def has_killed_all(self) -> bool:
+        """Whether as many processes were killed as was asked for."""
+        return self.done == self.kills
+
     def _strike(self, rng: random.Random) -> None:
+        """One kill; where its victim is just dead, of whoever takes its place."""
         names = list(WEIGHTS)
         victim = rng.choices(names, [WEIGHTS[name] for name in names])[0]
         pick = rng.random()
-        if victim in ("child", "worker"):
-            children = self._booted()
-            dying = {children[int(pick * len(children))]} if victim == "child" and children else {*children}
-            self._note(dying)
-            if victim == "child" and children:
-                with suppress(ProcessLookupError):
-                    os.kill(dying.pop(), signal.SIGKILL)
-            else:
-                self.world.processes["worker"].kill()
-        else:
-            self.world.processes[victim].kill()
+        limit = time.monotonic() + BOOT_SECONDS
+        while not self._kill(victim, pick):
+            if time.monotonic() > limit:
+                return
+            time.sleep(LOOK_SECONDS)
         self.victims[victim] += 1
+
+    def _kill(self, victim: str, pick: float) -> bool:
+        """Send the signal; tells whether it reached a living process."""
+        if victim not in ("child", "worker"):
+            return self.world.processes[victim].kill()
+        children = self._booted()
+        if victim == "worker" or not children:
+            self._note({*children})
+            return self.world.processes["worker"].kill()
+        dying = children[int(pick * len(children))]
+        self._note({dying})
+        try:
+            os.kill(dying, signal.SIGKILL)
+        except ProcessLookupError:
+            return False
+        return True
 
     def _booted(self) -> list[int]:
         """The worker's children that serve, once there are any."""

@@ -55,10 +55,12 @@ class Kept:
         """Its living children."""
         return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == self.pid]
 
-    def kill(self) -> None:
-        """SIGKILL to the process alone; what its children do then is part of the test."""
-        with suppress(ProcessLookupError):
-            os.kill(self.pid, signal.SIGKILL)
+    def kill(self) -> bool:
+        """SIGKILL to the process alone; what its children do then is part of the test. Tells whether it was alive."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        self.process.send_signal(signal.SIGKILL)
+        return True
 
     def kill_group(self) -> None:
         """SIGKILL to everything that it started."""

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from nexum.testing.arguments import Arguments
 from nexum.testing.fakes.serving import Asked, Reply, serve
 
 VALID = '{"refund": true, "score": 91, "reason": "damaged on arrival"}'
@@ -169,7 +170,7 @@ def _make(arguments: argparse.Namespace) -> Any:
 
 def main() -> None:
     """Run the model."""
-    parser = argparse.ArgumentParser("fakellm", description="a language model's API that misbehaves on demand")
+    parser = Arguments("fakellm", description="a language model's API that misbehaves on demand")
     parser.add_argument("--rules", default="", help="JSON file with a list of rules")
     parser.add_argument("--ledger", default="", help="the file it writes each request to")
     serve(parser, _make)

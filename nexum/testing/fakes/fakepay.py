@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nexum.testing.arguments import Arguments
 from nexum.testing.fakes.ledger import KeyReusedError, Ledger
 from nexum.testing.fakes.rules import Rule, Rules, read_rules
 from nexum.testing.fakes.serving import Asked, Reply, serve
@@ -168,7 +169,7 @@ def _make(arguments: argparse.Namespace) -> Any:
 
 def main() -> None:
     """Run the provider."""
-    parser = argparse.ArgumentParser("fakepay", description="a payment and mail provider that misbehaves on demand")
+    parser = Arguments("fakepay", description="a payment and mail provider that misbehaves on demand")
     parser.add_argument("--ledger", required=True, help="the file it writes each executed act to")
     parser.add_argument("--rules", default="", help="JSON file with a list of rules")
     parser.add_argument("--purchases", default="", help="JSON file: order -> purchase")
