@@ -60,7 +60,12 @@ def _agent(kind: str, options: dict[str, Any]) -> Workflow[Topic]:
         ("read", "priority", "high", "`priority=` is 'high', not a whole number between -9 and 9"),
         ("read", "priority", True, "`priority=` is True, not a whole number"),
         ("read", "when", 5, "`when=` of `note` is the constant 5, not a condition"),
-        ("read", "when", Unprintable(), "`when=` of `note` is the constant <Unprintable whose repr raises RuntimeError>, "),
+        (
+            "read",
+            "when",
+            Unprintable(),
+            "`when=` of `note` is the constant <Unprintable whose repr raises RuntimeError>, ",
+        ),
         ("effect", "tool", 5, "`tool=` is 5, not a text"),
         ("effect", "provider", "y", "`provider=` is 'y', not a Dedupes, for example Dedupes(ttl=timedelta(hours=24))"),
         ("effect", "reference", 5, "`reference=` is 5, not a text"),
