@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 
 import click
@@ -32,12 +33,23 @@ COMMANDS = {
 }
 
 
+def _psycopg2() -> str:
+    """The version of PostgreSQL's driver; it is installed under two names."""
+    for name in ("psycopg2", "psycopg2-binary"):
+        with suppress(metadata.PackageNotFoundError):
+            return metadata.version(name)
+    return "is not installed"
+
+
 def _versions(ctx: click.Context, param: click.Parameter, value: bool) -> None:
     if not value or ctx.resilient_parsing:
         return
+    import sqlite3
+
     click.echo(f"nexum {__version__}\npython {sys.version.split()[0]}")
     for name in ("django", "celery", "sqlalchemy"):
         click.echo(f"{name} {metadata.version(name)}")
+    click.echo(f"psycopg2 {_psycopg2()}\nsqlite {sqlite3.sqlite_version}")
     ctx.exit()
 
 

@@ -94,9 +94,11 @@ class NexumError(Exception):
         return entry(self.code).exit_code
 
     def __str__(self) -> str:
-        where = f" ({self.where})" if self.where else ""
-        fix = f" Fix: {self.fixes[0]}" if self.fixes else ""
-        return f"[{self.code}] {self.message}{where}.{fix}"
+        said = f"[{self.code}] {self.message}{f' ({self.where})' if self.where else ''}"
+        has_lines = "\n" in said
+        end = "" if has_lines or said.endswith((".", "?", "!")) else "."
+        fix = f"{chr(10) if has_lines else ' '}Fix: {self.fixes[0]}" if self.fixes else ""
+        return f"{said}{end}{fix}"
 
 
 class BuildError(NexumError):

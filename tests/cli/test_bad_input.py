@@ -76,6 +76,7 @@ CASES = [
     ("a file that is not there", nothing, (*PUT, "-i", "@nowhere.json"), "NX-F113", 64),
     ("a file that is no text", file("b.json", b"\xff\xfe"), (*PUT, "-i", "@b.json"), "NX-F113", 64),
     ("no duration", nothing, (*PUT, "-p", "name=x", "--wait", "--timeout", "soon"), "NX-F114", 64),
+    ("a timeout of no wait", nothing, (*PUT, "-p", "name=x", "--timeout", "5s"), "NX-F110", 64),
     ("a priority out of range", nothing, (*PUT, "-p", "name=x", "--priority", "10"), "NX-F110", 64),
     ("a NUL in the key", nothing, (*PUT, "-p", "name=x", "-k", "\udcff"), "NX-S107", 65),
     # which run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 
 import pytest
 
@@ -33,6 +34,31 @@ def test_a_list_gives_way_where_it_hurts_least(busy: Shop) -> None:
     assert masked(wide.out) == LIST_140
     assert masked(wide.err) == "2 of 2.   next: nexum why 12345678\n"
     assert busy.nexum("list").out == wide.out, "a pipe has no end"
+
+
+def test_a_very_long_key_is_cut_in_a_table_and_whole_where_it_is_data(deployed: Shop) -> None:
+    key = "k" * 200
+    assert deployed.nexum("start", "Greeter", "-p", "name=Mika", "-k", key).code == 0
+
+    listed = deployed.nexum("list")
+
+    assert f"{'k' * 79}…  " in listed.out
+    assert max(map(len, listed.out.splitlines())) < 180
+    assert deployed.nexum("list", "--json").json["runs"][0]["run_key"] == key
+
+
+def test_the_versions_in_use_include_those_of_the_databases(shop: Shop) -> None:
+    said = shop.nexum("--version").out
+
+    assert re.search(r"^psycopg2 2\.\d+", said, re.MULTILINE)
+    assert f"sqlite {sqlite3.sqlite_version}\n" in said
+
+
+def test_the_list_of_commands_holds_whole_sentences(shop: Shop) -> None:
+    for words in ((), ("db",), ("token",)):
+        commands = shop.nexum(*words, "--help").out.partition("Commands:\n")[2]
+        assert commands
+        assert "..." not in commands
 
 
 SHOW = """\
@@ -82,7 +108,7 @@ error[NX-R101]: the input does not fit Greeter
    $.amount  got "much", wanted a whole number
    $.name    got nothing, wanted a string
    = why: A run that starts with a wrong input would fail later, after effects were made.
-   = fix: correct the fields that are named; `nexum build` prints the schema
+   = fix: correct the fields that are named; `nexum build --json` has the schema
    = more: nexum explain NX-R101
 """
 

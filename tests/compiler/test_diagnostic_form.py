@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nexum.compiler.diagnostics import did_you_mean, render, render_all
-from nexum.errors import BuildError, Diagnostic
+from nexum.errors import BuildError, Diagnostic, NexumError
 
 STAMP = Diagnostic(
     code="NX-B112",
@@ -153,3 +153,20 @@ def test_a_build_shows_all_its_findings_under_the_traceback(tmp_path: Path, monk
         3 errors, 0 warnings
     """).splitlines()
     )
+
+
+def test_a_build_error_in_one_text_keeps_findings_and_remedy_apart() -> None:
+    found = Diagnostic(code="NX-B110", message="`amonut` is unknown; did you mean 'amount'?", file="shop.py", line=3)
+
+    assert str(BuildError("Refund", (found, found))).splitlines()[1:] == [
+        *2 * ("  [NX-B110] shop.py:3: `amonut` is unknown; did you mean 'amount'?",),
+        "Fix: mend each finding; `nexum build` prints them with file, line and reason",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [("it broke", "[NX-X100] it broke. Fix: mend it"), ("did it break?", "[NX-X100] did it break? Fix: mend it")],
+)
+def test_an_error_in_one_text_ends_its_sentence_once(message: str, text: str) -> None:
+    assert str(NexumError(message, fixes=("mend it",))) == text

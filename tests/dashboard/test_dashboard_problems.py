@@ -135,3 +135,26 @@ def test_a_parameter_that_does_not_fit_is_shown_with_the_value_received(shop: An
 
     assert [(found["path"], found["got"]) for found in many] == [("query.limit", "'many'")]
     assert [(found["path"], found["got"]) for found in none] == [("path.seq", "'0'")]
+
+
+SHOPS_OWN = """
+NEXUM = {"DASHBOARD": {"BRAND": "Ceramics ops", "BASE_TEMPLATE": "shops_base.html"}}
+TEMPLATES = [{**TEMPLATES[0], "DIRS": ["."]}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("base", "lives"),
+    [("<p>of the shop</p>{% block content %}{% endblock %}", True), ("{% url 'nothing' %}", False)],
+)
+def test_a_page_of_trouble_lives_in_the_shops_template_where_that_can_be_drawn(
+    tmp_path: Path, base: str, lives: bool
+) -> None:
+    (tmp_path / "shops_base.html").write_text(base, "utf-8")
+    with serving(fresh_sqlite(tmp_path), tmp_path, more=SHOPS_OWN) as url:
+        page = httpx.get(f"{url}/runs/nothing/")
+
+    assert page.status_code == 404
+    assert ("of the shop" in page.text) is lives
+    assert ("without the shop's template" in (tmp_path / "site.log").read_text()) is not lives
+    assert "here is no run" in page.text

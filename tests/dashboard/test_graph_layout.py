@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +13,9 @@ from nexum_dashboard.graph.layers import arrange, room
 from nexum_dashboard.graph.svg import Drawing, cut, draw, measure
 
 
-def line(name: str, *after: str, state: str = "completed", taken: tuple[str, ...] = ()) -> NodeLine:
+def line(
+    name: str, *after: str, state: str = "completed", taken: tuple[str, ...] = (), duration: int = 1_500_000
+) -> NodeLine:
     """A node of a run, as far as a picture needs one."""
     return NodeLine(
         node_id=name,
@@ -24,7 +27,7 @@ def line(name: str, *after: str, state: str = "completed", taken: tuple[str, ...
         repairs=0,
         scheduled_at=1,
         ended_at=2,
-        duration=1_500_000,
+        duration=duration,
         worker="",
         model="",
         error=None,
@@ -101,6 +104,17 @@ def test_a_text_that_is_cut_fits_and_one_that_fits_is_not_cut(text: str, width: 
 
     assert measure(shown, 7.5) <= width
     assert shown == text or (shown.endswith("…") and text.startswith(shown[:-1]))
+
+
+@pytest.mark.parametrize("length", [2, 5, 7, 12])
+def test_what_a_box_says_is_separated_alike_and_ends_before_its_edge(length: int) -> None:
+    nodes = [
+        line(f"n{i}", *([f"n{i - 1}"] if i else []), duration=380_000 if i % 2 else 1_500_000) for i in range(length)
+    ]
+    for picture in draw(nodes):
+        assert {box.note for box in picture.boxes} <= {"Completed, 380 ms", "Completed, 1.5 s"}
+        for box in picture.boxes:
+            assert box.text_x + measure(box.note, 6.9) <= box.x + box.width - 8
 
 
 def test_japanese_takes_two_places() -> None:

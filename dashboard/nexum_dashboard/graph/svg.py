@@ -13,7 +13,7 @@ from nexum_dashboard.graph.layers import Layout, arrange
 
 MARGIN = 6
 NAME_EM = 7.55  # a monospaced character of 12.5 px is 7.53 px wide in the widest of the usual fonts
-NOTE_EM = 6.4  # an average character of an 11.5 px sans-serif, on the safe side
+NOTE_EM = 7.0  # an average character of 11.5 px in the widest of the usual sans-serifs is 6.7 px wide
 PAD = 10
 ICON = 22
 KIND = 16  # the mark of the kind, in the upper right corner
@@ -29,9 +29,9 @@ class Size:
     across: int
 
 
-ACROSS_PAGE = Size(width=204, height=54, along=44, across=14)
+ACROSS_PAGE = Size(width=204, height=54, along=36, across=14)
 DOWN_PAGE = Size(width=168, height=54, along=34, across=12)
-NARROWEST = 150
+NARROWEST = 160
 SCREENS = {"across": 1050, "wide": 1360}  # pixels that a picture has on a screen of 1100 and of 1440
 
 
@@ -149,11 +149,6 @@ def measure(text: str, em: float) -> float:
     )
 
 
-def _fitted(note: str, room: float) -> str:
-    """The note, with commas where points take too much room, and cut where even those do."""
-    return note if measure(note, NOTE_EM) <= room else cut(note.replace(" · ", ", "), room, NOTE_EM)
-
-
 def note_of(node: NodeLine) -> str:
     """The second line of a box: its state, and what of it matters most."""
     words = [node.label]
@@ -163,7 +158,7 @@ def note_of(node: NodeLine) -> str:
         words.append(f"{node.repairs} repair{'s' if node.repairs > 1 else ''}")
     elif node.attempt > 1:
         words.append(f"try {node.attempt}/{node.attempts}" if node.attempts else f"try {node.attempt}")
-    return " · ".join(words)
+    return ", ".join(words)
 
 
 def _corner(layout: Layout, name: str, size: Size, across: bool) -> tuple[float, float]:
@@ -184,7 +179,7 @@ def _box(node: NodeLine, x: float, y: float, size: Size) -> Box:
         width=size.width,
         height=size.height,
         name=cut(node.node_id, named, NAME_EM),
-        note=_fitted(note_of(node), room),
+        note=cut(note_of(node), room, NOTE_EM),
         title=f"{node.node_id}, {node.kind}, {node.label.lower()}{tried}",
     )
 

@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 
 from nexum.errors import ConfigurationError, InputError, NexumError, entry
 from nexum.readouts.document import Document
+from nexum.settings import Settings
 from nexum_dashboard.access import ForbiddenError, Viewer, viewer_of
 from nexum_dashboard.place import chosen
 
@@ -59,17 +60,7 @@ def show(request: HttpRequest, viewer: Viewer, template: str, document: Document
     """A document as a page, or as itself where JSON was asked for."""
     if wants_json(request):
         return spelled(document)
-    settings = chosen()
-    context = {
-        "doc": document,
-        "viewer": viewer,
-        "brand": settings.dashboard.brand,
-        "base_template": settings.dashboard.base_template or "nexum/base.html",
-        "links": settings.dashboard.links,
-        "flower_url": settings.flower_url,
-        **more,
-    }
-    return drawn(request, template, context)
+    return drawn(request, template, {"doc": document, "viewer": viewer, **_surroundings(chosen()), **more})
 
 
 def drawn(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -107,8 +98,22 @@ def trouble(request: HttpRequest, error: NexumError) -> HttpResponse:
     near = getattr(error, "near", ())
     if wants_json(request):
         return JsonResponse({"schema": "nexum.error/1", **told, "near": [run.run_id for run in near]}, status=status)
-    context = {"error": {**told, "near": near}, "brand": "Nexum", "base_template": "nexum/base.html", "status": status}
-    return drawn(request, "nexum/trouble.html", context, status=status)
+    context = {"error": {**told, "near": near}, "status": status}
+    try:
+        return drawn(request, "nexum/trouble.html", {**context, **_surroundings(chosen())}, status=status)
+    except Exception:  # the settings may be the trouble, or the shop's template may want what is not there now
+        log.exception("the page of request %s is shown without the shop's template", number)
+        return drawn(request, "nexum/trouble.html", {**context, **_surroundings(Settings())}, status=status)
+
+
+def _surroundings(settings: Settings) -> dict[str, Any]:
+    """What the template around a page wants to know."""
+    return {
+        "brand": settings.dashboard.brand,
+        "base_template": settings.dashboard.base_template or "nexum/base.html",
+        "links": settings.dashboard.links,
+        "flower_url": settings.flower_url,
+    }
 
 
 def status_of(error: NexumError) -> int:

@@ -23,7 +23,7 @@ def command() -> None:
     """The database: bring its schema up to date, or say where it stands."""
 
 
-@verb("upgrade")
+@verb("upgrade", short_help="Apply the migrations that the database lacks.")
 @click.pass_obj
 def _upgrade(choices: Choices) -> int:
     """Apply the migrations that the database lacks; the same that `manage.py migrate` applies. Safe to repeat."""
@@ -39,7 +39,7 @@ def _upgrade(choices: Choices) -> int:
     return Exit.DONE
 
 
-@verb("status")
+@verb("status", short_help="Say which migrations the database has.")
 @click.pass_obj
 def _status(choices: Choices) -> int:
     """Say which migrations the database has. Exit code 78 when it is not the schema that this installation needs."""

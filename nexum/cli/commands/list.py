@@ -13,6 +13,7 @@ from nexum.readouts.runs import MOST, RunLine, RunList, read_runs
 from nexum.store.verbs import Verbs
 
 COLUMNS = ("RUN", "WORKFLOW", "KEY", "STANDING", "NODE", "TRIES", "VERSION", "STARTED")
+WIDEST = 80  # characters of a key
 ROOMY = 110  # columns from which times are shown whole
 
 
@@ -52,13 +53,18 @@ def _row(paper: Paper, run: RunLine) -> tuple[str, ...]:
     return (
         run.short_id,
         run.workflow,
-        run.run_key or "-",
+        _shortened(run.run_key) or "-",
         run.standing.label,
         run.node or "-",
         str(run.attempt or "-"),
         run.version_short,
         paper.at(run.started_at, brief=paper.width < ROOMY),
     )
+
+
+def _shortened(key: str) -> str:
+    """A key as a table shows it; `--json` and `nexum show` have the whole."""
+    return key if len(key) <= WIDEST else f"{key[: WIDEST - 1]}…"
 
 
 def _misread(found: RunList) -> InputError:

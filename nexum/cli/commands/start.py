@@ -46,6 +46,8 @@ def command(
     timeout: str,
 ) -> int:
     """Start a run of WORKFLOW on its default version; the input is checked against that version first."""
+    if timeout and not (wait or follow):
+        raise click.UsageError("--timeout bounds a wait: give it together with --wait or --follow")
     limit = seconds_of(timeout) if timeout else None
     value = read_input(given, pairs)
     project = open_project(choices)

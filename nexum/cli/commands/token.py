@@ -42,7 +42,7 @@ def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
     return value
 
 
-@verb("create")
+@verb("create", short_help="Make a token and print it, this once.")
 @click.option(
     "--name", required=True, callback=_named, help="Who will use it; shown in lists and as the actor of runs."
 )
@@ -66,7 +66,7 @@ def _create(choices: Choices, name: str, scopes: tuple[str, ...], days: int | No
     return Exit.DONE
 
 
-@verb("list")
+@verb("list", short_help="List all tokens, newest first.")
 @click.pass_obj
 def _list(choices: Choices) -> int:
     """List all tokens, newest first: what they may, and when they were last used; never the tokens themselves."""
@@ -83,7 +83,7 @@ def _list(choices: Choices) -> int:
     return Exit.DONE
 
 
-@verb("revoke")
+@verb("revoke", short_help="Revoke every token of a name, or the one with an id.")
 @click.argument("reference", metavar="NAME|ID")
 @click.pass_obj
 def _revoke(choices: Choices, reference: str) -> int:

@@ -11,7 +11,7 @@ RUN = (
         "The input of a run was checked against the input schema of the version that would execute it; its key, subject, "
         "tenant, priority and trace against their limits.",
         "A run that starts with a wrong input would fail later, after effects were made.",
-        ("correct the fields that are named; `nexum build --json` has the schema of each workflow's input",),
+        ("correct the fields that are named; `nexum build --json` has the schema",),
         exit_code=65,
     ),
     Entry(
