@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from nexum.core.canonical import sha256_hex
 from nexum.core.run.codec import encode_mail
@@ -14,8 +14,7 @@ from nexum.store.api import Claimed, EffectOutcome, Mail, Record, Store, TaskKey
 TEXT_MAX = 16_384
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """A message about one attempt, its inline payload, and what it says of the effect ("" when there is none)."""
 
     task: TaskKey
@@ -140,7 +139,7 @@ def as_accepted(record: Record, fact: Body) -> Record:
     if record.effect is None:
         return record
     if isinstance(fact, EffectInDoubt):
-        return replace(record, effect=replace(record.effect, state="IN_DOUBT"))
+        return record._replace(effect=record.effect._replace(state="IN_DOUBT"))
     if isinstance(fact, AttemptFailed) and fact.sent == "unknown":
-        return replace(record, effect=replace(record.effect, state="UNKNOWN"))
+        return record._replace(effect=record.effect._replace(state="UNKNOWN"))
     return record

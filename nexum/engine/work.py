@@ -7,6 +7,7 @@ it, `Engine.finish` records the outcome, lets the run advance, and may hand back
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from nexum.core.graph.nodes import Compute, Effect, Llm, Read
 from nexum.core.graph.workflow import Graph
@@ -23,8 +24,7 @@ class Repair:
     error: Error
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(NamedTuple):
     """One attempt to execute. `inputs` are the canonical bytes of each parameter (None: the source was skipped).
 
     `key` is the idempotency key of an effect ("" for other kinds). `max_run` is start_to_close in microseconds, to be

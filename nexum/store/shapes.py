@@ -5,14 +5,12 @@ Empty strings, -1 and 0 stand for "none" wherever a column belongs to a guard. T
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from nexum.core.ids import TaskKey
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
+class EventRow(NamedTuple):
     """An event as stored. `body` is canonical JSON; `payload` the inline payload or empty; hashes are 32 raw bytes."""
 
     seq: int
@@ -51,8 +49,7 @@ class EventLink(NamedTuple):
     hash: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class NewEffect:
+class NewEffect(NamedTuple):
     """The claim of an effect that rides on its task. `ttl` is the provider's key lifetime in microseconds (0: none)."""
 
     key: str
@@ -64,8 +61,7 @@ class NewEffect:
     ttl: int
 
 
-@dataclass(frozen=True, slots=True)
-class NewTask:
+class NewTask(NamedTuple):
     """A task that becomes ready. `start_by` ends schedule_to_start (0: never); `max_run` is start_to_close in us."""
 
     key: TaskKey
@@ -78,16 +74,14 @@ class NewTask:
     effect: NewEffect | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewTimer:
+class NewTimer(NamedTuple):
     """A timer of a run."""
 
     timer: str
     due: int
 
 
-@dataclass(frozen=True, slots=True)
-class Advance:
+class Advance(NamedTuple):
     """A run moves on from `(seq, hash)`: events are appended and the rows that follow from them change.
 
     `claim` is the index in `new_tasks` that the caller wants to hold (-1: none). `status` is the run's new phase;
@@ -122,8 +116,7 @@ class Advance:
         return self.events[-1].hash
 
 
-@dataclass(frozen=True, slots=True)
-class Mail:
+class Mail(NamedTuple):
     """A fact on its way into a run: type and body of the event it becomes, and its dedupe key.
 
     Lower `priority` is taken first: -1 for cancel and terminate, 0 otherwise.
@@ -140,8 +133,7 @@ class Mail:
     at: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EffectOutcome:
+class EffectOutcome(NamedTuple):
     """What became of a claimed effect. `state` is APPLIED (it happened), FAILED (it did not) or UNKNOWN or IN_DOUBT."""
 
     tenant: str
@@ -154,8 +146,7 @@ class EffectOutcome:
     raw: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One attempt ended: the task, its fencing token, the fact as mail, and, for an effect, its outcome."""
 
     task: TaskKey

@@ -249,8 +249,7 @@ def test_an_exception_is_classified_by_the_node_s_retry() -> None:
 
 def test_an_input_that_does_not_fit_fails_before_anything_is_sent() -> None:
     attempts = Attempts([BUILT], door=Door(), max_payload=1_024)
-    work = _work("pay")
-    object.__setattr__(work, "inputs", (("order", b"[]"),))
+    work = _work("pay")._replace(inputs=(("order", b"[]"),))
     assert _failed(attempts.execute(work, lambda _: None))[1] == "no"
 
 

@@ -8,7 +8,6 @@ import logging
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -319,5 +318,5 @@ def test_a_process_that_dies_while_the_model_answers_has_recorded_nothing(fake: 
 
 
 def test_a_node_of_another_kind_is_a_bug_that_is_reported(fake: Fake) -> None:
-    other = replace(work(), node=Compute(id="c", handler=Handler(ref="a:b"), output={}))
+    other = work()._replace(node=Compute(id="c", handler=Handler(ref="a:b"), output={}))
     assert failed(execute(fake, other)).error.code == "NX-X100"

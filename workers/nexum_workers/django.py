@@ -10,12 +10,17 @@ handlers and costs the others the look into one variable.
 from __future__ import annotations
 
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from nexum_workers.forking import keep_alive
 from nexum_workers.guard import refuse
+
+RECENT = 0.5  # seconds; a run that goes on in the same thread need not look twice between two of its handlers
+_tidied = threading.local()
 
 
 def is_in_use() -> bool:
@@ -54,14 +59,16 @@ def _refuse_when_pure(execute: Callable[..., Any], sql: Any, params: Any, many: 
 
 @contextmanager
 def tidy_connections() -> Iterator[None]:
-    """Drop connections of this thread that are too old or broken, before and after."""
+    """Drop connections of this thread that are too old or broken, before and after; before, unless it was just done."""
     from django.db import close_old_connections
 
-    close_old_connections()
+    if time.monotonic() - getattr(_tidied, "at", 0.0) > RECENT:
+        close_old_connections()
     try:
         yield
     finally:
         close_old_connections()
+        _tidied.at = time.monotonic()
 
 
 def forget_inherited() -> None:

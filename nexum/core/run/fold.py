@@ -7,8 +7,8 @@ a bug of ours, never bad input (bad input was turned into `Ignored` before it be
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from nexum.core.run.events import (
     CELL_TERMINAL,
@@ -47,8 +47,7 @@ _DECISIONS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A body with its place in the run and its recorded time."""
 
     seq: int

@@ -8,7 +8,7 @@ the cost of folding an event does not depend on the length of the history. The t
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from immutables import Map
 
@@ -121,3 +121,21 @@ class State(NamedTuple):
     cause_error: Error | None = None
     cause_cell: Cell = RUN
     cancel_reason: str = ""
+
+
+def _quick(kind: type[Any]) -> None:
+    """Give a named tuple a `_replace` that costs a third: folding an event replaces five times."""
+    places = {name: place for place, name in enumerate(kind._fields)}
+    make = tuple.__new__
+
+    def _replace(self: Any, **changes: Any) -> Any:
+        values = list(self)
+        for name, value in changes.items():
+            values[places[name]] = value
+        return make(kind, values)
+
+    kind._replace = _replace
+
+
+_quick(CellState)
+_quick(State)
