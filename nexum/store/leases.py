@@ -64,7 +64,7 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
     """The tasks that a session holds, with what the claim of their effects answered or would answer."""
     found = []
     for row in tx.rows(_BY_SESSION, session=session):
-        answer = _answer(row[12:18], row[7])
+        answer = held_answer(row[12:18], row[7])
         if answer is not None:
             found.append(_claimed(row, tx.now(), answer, row[18:] if answer == "reuse" else None))
     return found
@@ -117,8 +117,12 @@ def doubt(tx: Transaction, key: TaskKey, token: int, mail: Mail) -> bool:
     return True
 
 
-def _answer(row: Sequence[Any], token: int) -> str | None:
-    """What the claim of the effect said; None when the task has been recorded already and is not to be run."""
+def held_answer(row: Sequence[Any], token: int) -> str | None:
+    """What the claim of a held task's effect said; None when the task has been recorded already and is not to be run.
+
+    `row` is the task's effect key and input hash, then state, input hash and token of the effect (None without one), and
+    whether that is of the task's own cell.
+    """
     effect_key, wanted, state, input_hash, effect_token, mine = row
     if not effect_key:
         return ""

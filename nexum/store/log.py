@@ -81,13 +81,10 @@ def save_snapshot(tx: Transaction, run_id: str, snapshot: Snapshot) -> None:
 
 
 def put_blob(tx: Transaction, tenant: str, data: bytes) -> str:
-    """Keep bytes under their hash, compressed when that saves something; gives the hash in hex."""
-    digest = hashlib.sha256(data)
-    squeezed = zlib.compress(data, 1) if len(data) >= SQUEEZE else data
-    codec = "zlib" if len(squeezed) < len(data) else ""
-    kept = squeezed if codec else data
-    tx.run(_PUT_BLOB, tenant=tenant, hash=digest.digest(), codec=codec, size=len(data), data=kept)
-    return digest.hexdigest()
+    """Keep bytes under their hash; gives the hash in hex."""
+    digest, codec, kept = pack(data)
+    tx.run(_PUT_BLOB, tenant=tenant, hash=digest, codec=codec, size=len(data), data=kept)
+    return digest.hex()
 
 
 def blob(tx: Transaction, tenant: str, hash_: str) -> bytes | None:
@@ -96,6 +93,13 @@ def blob(tx: Transaction, tenant: str, hash_: str) -> bytes | None:
     if found is None:
         return None
     return unpack(tenant, hash_, found[0], bytes(found[1]))
+
+
+def pack(data: bytes) -> tuple[bytes, str, bytes]:
+    """How bytes are kept: their sha256, the codec, and what is stored, compressed when that saves something."""
+    squeezed = zlib.compress(data, 1) if len(data) >= SQUEEZE else data
+    codec = "zlib" if len(squeezed) < len(data) else ""
+    return hashlib.sha256(data).digest(), codec, squeezed if codec else data
 
 
 def unpack(tenant: str, hash_: str, codec: str, data: bytes) -> bytes:

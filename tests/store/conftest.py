@@ -1,4 +1,4 @@
-"""A migrated, empty store for each test, on both databases. The clock stands still until a test moves it.
+"""A migrated, empty store for each test, on both databases and in memory. The clock stands still until a test moves it.
 
 PostgreSQL comes twice: with the functions of the hot path, and *bare*, as a role that may not create any finds it.
 """
@@ -16,6 +16,7 @@ import pytest
 from databases import bare_postgres, drop_postgres, fresh_postgres, fresh_sqlite
 from nexum.store.api import Store
 from nexum.store.connect import open_store
+from nexum.store.memory import MemoryStore
 from nexum.store.tables import metadata
 
 
@@ -73,16 +74,23 @@ def _emptied(url: str) -> str:
     return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "bare"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty database of each kind."""
-    if request.param == "sqlite":
+DATABASES = ("sqlite", "postgresql", "bare")
+
+
+def _url(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if kind == "sqlite":
         return fresh_sqlite(tmp_path)
-    found: str = request.getfixturevalue("bare_url" if request.param == "bare" else "postgres_url")
+    found: str = request.getfixturevalue("bare_url" if kind == "bare" else "postgres_url")
     return found
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "bare"])
+@pytest.fixture(params=DATABASES)
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database of each kind."""
+    return _url(request.param, request, tmp_path)
+
+
+@pytest.fixture(params=DATABASES)
 def own_url(request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[str]:
     """A database that the test may spoil."""
     if request.param == "sqlite":
@@ -94,9 +102,20 @@ def own_url(request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) ->
     drop_postgres(url, server)
 
 
+@pytest.fixture(params=[*DATABASES, "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Store]:
+    """A store of each kind, with a clock that is moved by hand: what a test says of it is the contract."""
+    if request.param == "memory":
+        yield MemoryStore(clock)
+        return
+    opened = open_store(_url(request.param, request, tmp_path), clock=clock)
+    yield opened
+    opened.close()
+
+
 @pytest.fixture
-def store(url: str, clock: Clock) -> Iterator[Store]:
-    """A store on each of them, with a clock that is moved by hand."""
+def database(url: str, clock: Clock) -> Iterator[Store]:
+    """A store on a database: for statements about SQL."""
     opened = open_store(url, clock=clock)
     yield opened
     opened.close()

@@ -30,17 +30,17 @@ class Heard:
 
 
 @pytest.fixture
-def filled(store: Verbs) -> Verbs:
+def filled(database: Verbs) -> Verbs:
     """Runs with many events, one in each of them a retry."""
     for _ in range(RUNS):
-        run_id = start(store).run_id
+        run_id = start(database).run_id
         types = ["RetryScheduled" if seq == 9 else "NodeScheduled" for seq in range(9, EVENTS)]
         made = [event_row(run_id, event(seq, type=type_)) for seq, type_ in enumerate(types, 9)]
-        with store.database.transaction() as tx:
+        with database.database.transaction() as tx:
             tx.insert(INSERT_EVENTS, made)
-    with store.database.once() as tx:
+    with database.database.once() as tx:
         tx.execute("ANALYZE")
-    return store
+    return database
 
 
 def plan(store: Verbs) -> str:

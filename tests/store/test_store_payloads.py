@@ -10,6 +10,7 @@ import pytest
 from nexum.errors import InternalError
 from nexum.store.api import NewTimer, Snapshot, Store
 from store_rows import QUEUE, mail, name, start, task, version
+from store_tables import rows_of, spoil_blobs
 
 
 def test_the_newest_default_wins_and_there_is_one(store: Store, clock: Any) -> None:
@@ -54,8 +55,7 @@ def test_a_blob_is_found_by_its_hash_in_its_tenant(store: Store, size: int) -> N
 @pytest.mark.parametrize("size", [10, 9000])
 def test_a_blob_that_changed_is_not_taken_for_what_was_kept(store: Store, size: int) -> None:
     hash_ = store.put_blob("default", b"x" * size)
-    with store.database.once() as tx:  # type: ignore[attr-defined]
-        tx.execute("UPDATE nexum_blobs SET data = " + ("'spoilt'" if store.dialect == "postgresql" else "x'00'"))
+    spoil_blobs(store)
 
     with pytest.raises(InternalError, match="NX-S101"):
         store.blob("default", hash_)
@@ -66,8 +66,7 @@ def test_putting_a_blob_again_touches_it(store: Store, clock: Any) -> None:
     clock.forward(60)
     store.put_blob("default", b"x")
 
-    with store.database.once() as tx:  # type: ignore[attr-defined]
-        assert tx.execute("SELECT touched FROM nexum_blobs").fetchall() == [(clock.now,)]
+    assert [row["touched"] for row in rows_of(store, "nexum_blobs")] == [clock.now]
 
 
 def test_old_mail_names_its_runs_oldest_first(store: Store, clock: Any) -> None:

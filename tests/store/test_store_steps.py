@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from nexum.store.api import Advance, Head, NewTask, NewTimer, Store, TaskKey
-from nexum.store.tables import effect_evidence, effects, inbox, tasks
 from store_rows import advance, completed, effect, events, mail, moved, name, outcome, record, start, task
+from store_tables import rows_of
 
 
 def chain(store: Store, **other: Any) -> tuple[Head, TaskKey]:
@@ -30,12 +30,12 @@ def onward(head: Head, key: TaskKey, follower: NewTask, **other: Any) -> Advance
 
 def states(store: Store) -> dict[str, str]:
     """Effects by key."""
-    return {row[0]: row[1] for row in store.select(effects.select().with_only_columns(effects.c.key, effects.c.state))}  # type: ignore[attr-defined]
+    return {row["key"]: row["state"] for row in rows_of(store, "nexum_effects")}
 
 
-def count(store: Store, table: Any) -> int:
+def count(store: Store, table: str) -> int:
     """Rows of a table."""
-    return len(store.select(table.select()))  # type: ignore[attr-defined]
+    return len(rows_of(store, table))
 
 
 def test_a_step_records_appends_swaps_tasks_and_claims_the_next(store: Store) -> None:
@@ -126,7 +126,7 @@ def test_a_zombie_leaves_evidence_and_changes_nothing(store: Store) -> None:
         assert answer[:4] == (False, False, False, False)
     assert store.record(record(key, stale, token=0)) == (False, False)
 
-    assert count(store, effect_evidence) == 1
+    assert count(store, "nexum_effect_evidence") == 1
     assert states(store) == {"k": "CLAIMED"}
     assert moved(store, head) == head
 
@@ -159,7 +159,7 @@ def test_record_is_idempotent_and_knows_what_stands_already(store: Store) -> Non
     assert store.record(fact) == (True, True)
 
     assert states(store) == {"k": "RECORDED"}
-    assert count(store, inbox) == 1
+    assert count(store, "nexum_inbox") == 1
     with store.drain(head.run_id, wait=True) as run:
         assert run is not None
         run.apply(advance(run.head, completed(key), applied=("k",)))
@@ -179,7 +179,7 @@ def test_a_step_that_is_sent_twice_is_recorded_once(store: Store) -> None:
     assert (first.cas, again.cas) == (True, False)
     assert again.recorded
     assert states(store) == {"k": "APPLIED"}
-    assert (count(store, inbox), count(store, effect_evidence)) == (0, 0)
+    assert (count(store, "nexum_inbox"), count(store, "nexum_effect_evidence")) == (0, 0)
 
 
 def test_mail_is_seen_by_the_step_that_it_must_divert(store: Store) -> None:
@@ -214,7 +214,7 @@ def test_a_step_that_closes_the_run_leaves_no_task_and_no_timer(store: Store) ->
 
     assert answer[:4] == (True, True, False, False)
     assert moved(store, head).status == "COMPLETED"
-    assert count(store, tasks) == 0
+    assert count(store, "nexum_tasks") == 0
 
 
 def test_payloads_may_hold_any_bytes(store: Store) -> None:

@@ -1,4 +1,4 @@
-"""The step exists five times: scalar function, array function, plain statements beside them and without them, SQLite.
+"""The step exists six times: scalar function, array function, plain statements beside them and without them, SQLite, memory.
 
 They leave the same tables.
 """
@@ -20,9 +20,10 @@ from databases import fresh_sqlite
 from nexum.store import postgres_calls
 from nexum.store.api import Advance, Head, NewTask, NewTimer, Record, StepAnswer, Store, TaskKey
 from nexum.store.connect import open_store
-from nexum.store.tables import metadata
+from nexum.store.memory import MemoryStore
 from nexum.store.verbs import Verbs
 from store_rows import advance, completed, effect, mail, outcome, record, start, task
+from store_tables import dump, emptied, rows_of
 from waiting import until
 
 NOW = 1_700_000_000_000_000
@@ -93,7 +94,7 @@ class Player:
         """What the attempt ended with."""
         token = 0 if move.trouble == "token" else 1
         done = outcome(f"key-{key.path}", token, move.outcome, result=move.payload, reference="re", raw=b"\x00")
-        known = bool(self.store.select(_effect(f"key-{key.path}")))  # type: ignore[attr-defined]
+        known = f"key-{key.path}" in [row["key"] for row in rows_of(self.store, "nexum_effects")]
         return record(key, done if known else None, token=token, output=move.payload)
 
     def advance(self, move: Move, head: Head, key: TaskKey) -> Advance:
@@ -141,27 +142,13 @@ def _others(cursor: Any) -> Any:
     return cursor.fetchone()[0]
 
 
-def _effect(key: str) -> Any:
-    table = metadata.tables["nexum_effects"]
-    return table.select().where(table.c.key == key)
-
-
-def dump(store: Store) -> dict[str, list[str]]:
-    """Everything in the database, without the numbers that the databases give by themselves."""
-    found = {}
-    for name, table in metadata.tables.items():
-        columns = [column for column in table.columns if column.name != "id"]
-        rows = store.select(table.select().with_only_columns(*columns))  # type: ignore[attr-defined]
-        found[name] = sorted(repr([bytes(v) if isinstance(v, memoryview) else v for v in row]) for row in rows)
-    return found
-
-
 @pytest.fixture(scope="module")
 def stores(
     shared_postgres: str, shared_bare: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Store]]:
     """One store of each kind; emptied between examples."""
-    opened = {
+    opened: dict[str, Store] = {
+        "memory": MemoryStore(lambda: NOW),
         "postgresql": open_store(shared_postgres, clock=lambda: NOW),
         "bare": open_store(shared_bare, clock=lambda: NOW),
         "sqlite": open_store(fresh_sqlite(tmp_path_factory.mktemp("twins")), clock=lambda: NOW),
@@ -172,10 +159,8 @@ def stores(
 
 
 def played(store: Store, way: str, script: list[Move]) -> tuple[dict[str, list[str]], list[Any]]:
-    """The tables and the answers after the moves, made in one of the five ways."""
-    with store.database.transaction() as tx:  # type: ignore[attr-defined]
-        for table in metadata.tables:
-            tx.execute(f"DELETE FROM {table}")
+    """The tables and the answers after the moves, made in one of the six ways."""
+    emptied(store)
     step = store.step if way != "plain" else lambda fact, further: Verbs.step(store, fact, further)  # type: ignore[arg-type]
     fits = (lambda fact, further: False) if way == "array" else postgres_calls.fits_chain
     player = Player(store, step)
@@ -197,22 +182,24 @@ def _worst() -> list[list[Move]]:
 @pytest.mark.parametrize(
     "script", _worst(), ids=lambda script: f"{script[0].trouble}-{script[0].shape}-{script[0].outcome}"
 )
-def test_all_five_fail_alike(stores: dict[str, Store], script: list[Move]) -> None:
+def test_all_six_fail_alike(stores: dict[str, Store], script: list[Move]) -> None:
     expected = played(stores["sqlite"], "sqlite", script)
 
     for way in ("function", "array", "plain"):
         assert played(stores["postgresql"], way, script) == expected, way
-    assert played(stores["bare"], "bare", script) == expected
+    for kind in ("bare", "memory"):
+        assert played(stores[kind], kind, script) == expected, kind
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=st.lists(moves, min_size=1, max_size=6))
-def test_all_five_leave_identical_tables_and_answers(stores: dict[str, Store], script: list[Move]) -> None:
+def test_all_six_leave_identical_tables_and_answers(stores: dict[str, Store], script: list[Move]) -> None:
     expected = played(stores["sqlite"], "sqlite", script)
 
     for way in ("function", "array", "plain"):
         assert played(stores["postgresql"], way, script) == expected, way
-    assert played(stores["bare"], "bare", script) == expected
+    for kind in ("bare", "memory"):
+        assert played(stores[kind], kind, script) == expected, kind
 
 
 def test_the_ordinary_step_takes_the_scalar_function(stores: dict[str, Store], shared_postgres: str) -> None:

@@ -147,6 +147,14 @@ STORAGE = (
         exit_code=78,
     ),
     Entry(
+        "NX-S116",
+        "store answers no queries",
+        "A list, a page or a sum was asked of the store in memory, which knows only the verbs of the engine.",
+        "An empty answer would be taken for an empty database.",
+        ("open a store on PostgreSQL or on a SQLite file: `open_store(url)`",),
+        exit_code=78,
+    ),
+    Entry(
         "NX-S120",
         "history of a run does not link",
         "An event does not continue the hash of the one before it.",
