@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kombu import Connection
 from kombu.exceptions import KombuError
 
-from nexum.broker.options import transport_options
+from nexum.broker.senders import open_connection
 from nexum.errors import UnavailableError
 
 
@@ -16,7 +15,7 @@ class QueueLengths:
     """Reads lengths over one connection of its own, opened when first needed. Not for use by several threads."""
 
     def __init__(self, url: str, extra: Mapping[str, Any] | None = None) -> None:
-        self._connection: Any = Connection(url, transport_options=transport_options(url, extra), connect_timeout=3)
+        self._connection: Any = open_connection(url, extra)
 
     def read(self, queues: Iterable[str]) -> dict[str, int]:
         """The number of waiting messages per queue; 0 for a queue that does not exist.

@@ -32,8 +32,17 @@ def queue_for(name: str) -> Queue:
 
 def open_sender(url: str, extra: Mapping[str, Any] | None = None) -> Sender:
     """A sender for a broker URL; connects when it first sends. Raises `ConfigurationError` for dangerous options."""
-    connection = Connection(url, transport_options=transport_options(url, extra), connect_timeout=3)
+    connection = open_connection(url, extra)
     return RedisSender(connection) if is_redis(url) else KombuSender(connection)
+
+
+def open_connection(url: str, extra: Mapping[str, Any] | None = None) -> Connection:
+    """A connection that is made when it is first used, and then tried twice without a pause: who needs it can go without.
+
+    Raises `ConfigurationError` (NX-Q206) for dangerous options.
+    """
+    options = {**transport_options(url, extra), "max_retries": 1, "interval_start": 0, "interval_step": 0}
+    return Connection(url, transport_options=options, connect_timeout=3)
 
 
 class _Connected:
