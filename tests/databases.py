@@ -7,6 +7,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -14,6 +15,7 @@ import psycopg2
 from psycopg2 import sql
 
 from nexum.store.schema import upgrade
+from nexum.store.tables import metadata
 
 _counter = itertools.count(1)
 _templates: dict[str, str] = {}
@@ -70,6 +72,13 @@ def drop_postgres(url: str, server_url: str) -> None:
     name = urlsplit(url).path.lstrip("/")
     with _admin(server_url) as cursor:
         cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def emptied(url: str) -> str:
+    """The same PostgreSQL database without rows; a tenth of the time that a fresh one takes."""
+    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
+        cursor.execute("; ".join(f"DELETE FROM {table}" for table in metadata.tables))
+    return url
 
 
 def _create(server_url: str, name: str, template: str, owner: str = "") -> None:
