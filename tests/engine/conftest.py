@@ -1,7 +1,8 @@
-"""A store on each database, an engine on it, and a driver that executes work in place of a worker."""
+"""A store on each database and in memory, an engine on it, and a driver that executes work in place of a worker."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,24 +13,45 @@ from databases import bare_postgres, drop_postgres, fresh_postgres, fresh_sqlite
 from engine_driver import Driver
 from nexum.store.api import Store
 from nexum.store.connect import open_store
+from nexum.store.memory import MemoryStore
+
+DATABASES = ("sqlite", "postgresql", "bare")
 
 
-@pytest.fixture(params=["sqlite", "postgresql", "bare"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[str]:
-    if request.param == "sqlite":
-        yield fresh_sqlite(tmp_path)
-        return
-    server = request.getfixturevalue("pg_server_url")
-    url = bare_postgres(server, worker_name) if request.param == "bare" else fresh_postgres(server, worker_name)
-    yield url
-    drop_postgres(url, server)
+@pytest.fixture(params=[*DATABASES, "memory"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Which store the engine works on."""
+    return str(request.param)
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[Store]:
-    opened = open_store(database_url)
-    yield opened
-    opened.close()
+def opens(kind: str, request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[Callable[[], Store]]:
+    """Opens a store as another process would; all of them see one content."""
+    if kind == "memory":
+        only = MemoryStore(lambda: time.time_ns() // 1_000)
+        yield lambda: only
+        return
+    server = "" if kind == "sqlite" else request.getfixturevalue("pg_server_url")
+    if kind == "sqlite":
+        url = fresh_sqlite(tmp_path)
+    else:
+        url = bare_postgres(server, worker_name) if kind == "bare" else fresh_postgres(server, worker_name)
+    opened: list[Store] = []
+
+    def again() -> Store:
+        opened.append(open_store(url))
+        return opened[-1]
+
+    yield again
+    for each in opened:
+        each.close()
+    if server:
+        drop_postgres(url, server)
+
+
+@pytest.fixture
+def store(opens: Callable[[], Store]) -> Store:
+    return opens()
 
 
 VARIANTS: dict[str, dict[str, Any]] = {
@@ -58,14 +80,6 @@ def direct(store: Store) -> Driver:
 
 
 @pytest.fixture
-def another(store: Store, database_url: str, variant: dict[str, Any]) -> Iterator[Callable[[str], Driver]]:
-    """A second process's engine on the same database, as far as the database can tell."""
-    opened: list[Store] = []
-
-    def make(session: str) -> Driver:
-        opened.append(open_store(database_url))
-        return Driver(opened[-1], session=session, **variant)
-
-    yield make
-    for each in opened:
-        each.close()
+def another(opens: Callable[[], Store], variant: dict[str, Any]) -> Callable[[str], Driver]:
+    """A second process's engine on the same content, as far as the store can tell."""
+    return lambda session: Driver(opens(), session=session, **variant)

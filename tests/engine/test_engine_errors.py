@@ -24,6 +24,12 @@ def variant() -> dict[str, object]:
     return {}
 
 
+@pytest.fixture(params=["sqlite", "postgresql", "bare"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Databases only: what is wrong below is written in SQL."""
+    return str(request.param)
+
+
 def execute(store: Store, statement: str, **values: object) -> None:
     assert isinstance(store, Verbs)
     with store.database.transaction() as tx:

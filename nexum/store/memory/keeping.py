@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from nexum.store.api import EventRow, SessionRow, Snapshot, VersionRow
 from nexum.store.log import pack, unpack
@@ -83,9 +84,9 @@ def mark(tx: Transaction, run_id: str, code: str) -> None:
 
 
 def events_after(tx: Transaction, run_id: str, seq: int, limit: int | None = None) -> list[EventRow]:
-    """Events with a higher number, in order."""
-    later = [row.fact for row in tx.tables.events.of_run(run_id) if row.fact.seq > seq]
-    return sorted(later, key=lambda fact: fact.seq)[:limit]
+    """Events with a higher number, in order. They are added in no other: each comes with a compare-and-set on the run."""
+    later = list(takewhile(lambda row: row.fact.seq > seq, tx.tables.events.latest(run_id)))
+    return [row.fact for row in reversed(later)][:limit]
 
 
 def save_snapshot(tx: Transaction, run_id: str, snapshot: Snapshot) -> None:

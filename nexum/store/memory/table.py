@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
@@ -49,6 +49,11 @@ class Table(Generic[R]):
         """The rows of a run; whoever needs an order sorts them."""
         assert self._runs is not None
         return [self.rows[key] for key in self._runs.get(run_id, ())]
+
+    def latest(self, run_id: str) -> Iterator[R]:
+        """The rows of a run, the last that was added first."""
+        assert self._runs is not None
+        return (self.rows[key] for key in reversed(self._runs.get(run_id, {})))
 
     def refuses(self, key: Any, row: R) -> str:
         """The guard that does not let this row stand under this key; '' when none minds."""
