@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from databases import bare_postgres, drop_postgres, fresh_postgres, fresh_sqlite
+from databases import bare_postgres, drop_postgres, emptied, fresh_postgres, fresh_sqlite
 from engine_driver import Driver
 from nexum.store.api import Store
 from nexum.store.connect import open_store
@@ -24,18 +24,31 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="session")
+def shared_databases(pg_server_url: str) -> Iterator[dict[str, str]]:
+    """PostgreSQL databases by kind, made when first asked for; each test finds them empty."""
+    made: dict[str, str] = {}
+    yield made
+    for url in made.values():
+        drop_postgres(url, pg_server_url)
+
+
 @pytest.fixture
-def opens(kind: str, request: pytest.FixtureRequest, tmp_path: Path, worker_name: str) -> Iterator[Callable[[], Store]]:
+def opens(
+    kind: str, tmp_path: Path, worker_name: str, pg_server_url: str, shared_databases: dict[str, str]
+) -> Iterator[Callable[[], Store]]:
     """Opens a store as another process would; all of them see one content."""
     if kind == "memory":
         only = MemoryStore(lambda: time.time_ns() // 1_000)
         yield lambda: only
         return
-    server = "" if kind == "sqlite" else request.getfixturevalue("pg_server_url")
     if kind == "sqlite":
         url = fresh_sqlite(tmp_path)
     else:
-        url = bare_postgres(server, worker_name) if kind == "bare" else fresh_postgres(server, worker_name)
+        if kind not in shared_databases:
+            make = bare_postgres if kind == "bare" else fresh_postgres
+            shared_databases[kind] = make(pg_server_url, worker_name)
+        url = emptied(shared_databases[kind])
     opened: list[Store] = []
 
     def again() -> Store:
@@ -45,8 +58,6 @@ def opens(kind: str, request: pytest.FixtureRequest, tmp_path: Path, worker_name
     yield again
     for each in opened:
         each.close()
-    if server:
-        drop_postgres(url, server)
 
 
 @pytest.fixture

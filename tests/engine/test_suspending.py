@@ -323,11 +323,12 @@ def test_mail_of_a_run_that_cannot_be_loaded_is_kept_and_does_not_keep_the_sweep
 
 def test_an_installation_that_does_not_fit_suspends_nothing_and_puts_the_task_off(driver: Driver) -> None:
     run = half_done(driver, LARGE)
-    spoil(driver.store, "DROP TABLE nexum_blobs")
+    spoil(driver.store, "ALTER TABLE nexum_blobs RENAME TO nexum_gone")
 
     with pytest.raises(ConfigurationError) as caught:
         Driver(driver.store, session="s2").claim(CHAIN)
 
+    spoil(driver.store, "ALTER TABLE nexum_gone RENAME TO nexum_blobs")
     assert caught.value.code == "NX-S110"
     assert driver.types(run)[-1] == "NodeScheduled"
     assert driver.claim(CHAIN) == []

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from graphs import World, world
+from nexum.core.canonical import from_bytes, reference_bytes
 from nexum.core.run.advance import advance, settle
 from nexum.core.run.codec import decode, encode
 from nexum.core.run.decide import decide
@@ -61,7 +62,9 @@ def test_the_facts_alone_recreate_every_decision(seed: int) -> None:
 def test_every_body_survives_its_spelling(seed: int) -> None:
     for event in world(seed, fails=0.5).play().events:
         cell = getattr(event.body, "cell", Cell("", 0))
-        assert decode(type(event.body).__name__, cell, encode(event.body)) == event.body
+        data = encode(event.body)
+        assert decode(type(event.body).__name__, cell, data) == event.body
+        assert reference_bytes(from_bytes(data)) == data
 
 
 @given(SEEDS)

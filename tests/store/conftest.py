@@ -6,18 +6,15 @@ PostgreSQL comes twice: with the functions of the hot path, and *bare*, as a rol
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import psycopg2
 import pytest
 
-from databases import bare_postgres, drop_postgres, fresh_postgres, fresh_sqlite
+from databases import bare_postgres, drop_postgres, emptied, fresh_postgres, fresh_sqlite
 from nexum.store.api import Store
 from nexum.store.connect import open_store
 from nexum.store.memory import MemoryStore
-from nexum.store.tables import metadata
 
 
 @dataclass
@@ -59,19 +56,13 @@ def shared_bare(pg_server_url: str, worker_name: str) -> Iterator[str]:
 @pytest.fixture
 def postgres_url(shared_postgres: str) -> str:
     """An empty PostgreSQL database."""
-    return _emptied(shared_postgres)
+    return emptied(shared_postgres)
 
 
 @pytest.fixture
 def bare_url(shared_bare: str) -> str:
     """An empty PostgreSQL database without functions."""
-    return _emptied(shared_bare)
-
-
-def _emptied(url: str) -> str:
-    with closing(psycopg2.connect(url)) as connection, connection, connection.cursor() as cursor:
-        cursor.execute("; ".join(f"DELETE FROM {table}" for table in metadata.tables))
-    return url
+    return emptied(shared_bare)
 
 
 DATABASES = ("sqlite", "postgresql", "bare")

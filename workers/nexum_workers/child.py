@@ -55,6 +55,9 @@ class Stuck(NamedTuple):
     outcome: Callable[[], Outcome] | None = None
 
 
+RECORDING = Stuck("recording")
+
+
 class Child:
     """One process's engine, slots and threads. Make it after the fork; `open` waits for the database."""
 
@@ -276,15 +279,17 @@ class Child:
 
     def _finish(self, work: Work, outcome: Outcome, turn: Turn) -> Work | None:
         """Record, and give what comes next in this slot: the same run's next node, or another's when the turn is over."""
-        other = None
-        if self.wants_more and turn.step():
+        other, wants_more = None, self.wants_more
+        if wants_more and turn.step():
             other, _ = self._claim_and_begin(self._next)
-        with self._watchdog.limit(Stuck("recording"), DATABASE_SECONDS):
-            try:
-                following = self._record(work, outcome, keep=self.wants_more and other is None)
-            except Exception:
-                logger.exception("a result could not be recorded; its task stays claimed until this process ends")
-                following = None
+        watched = self._watchdog.watch(RECORDING, DATABASE_SECONDS)
+        try:
+            following = self._record(work, outcome, keep=wants_more and other is None)
+        except Exception:
+            logger.exception("a result could not be recorded; its task stays claimed until this process ends")
+            following = None
+        finally:
+            self._watchdog.release(watched)
         return other or following
 
     def _record(self, work: Work, outcome: Outcome, *, keep: bool) -> Work | None:
