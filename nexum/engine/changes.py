@@ -12,7 +12,7 @@ from nexum.core.run.fold import Event, cell_of_timer, timer_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.rows import has_task, task_of
 from nexum.core.run.state import CellState, State
-from nexum.store.api import Advance, EventRow, NewEffect, NewTask, NewTimer, TaskKey
+from nexum.store.api import Advance, EventRow, NewEffect, NewTask, NewTimer, SettledEffect, TaskKey
 
 
 def changes(
@@ -28,6 +28,7 @@ def changes(
     now: int = 0,
     applied: tuple[str, ...] = (),
     doubted: tuple[str, ...] = (),
+    settled: tuple[SettledEffect, ...] = (),
 ) -> Advance:
     """The advance from `before` (at hash `expected`) to `after`.
 
@@ -66,6 +67,7 @@ def changes(
         clear_timers=tuple(clear_timers),
         applied=applied,
         doubted=doubted,
+        settled=settled,
         closed=ended,
         error_code=after.cause_error.code if after.cause_error is not None and ended else "",
     )

@@ -19,6 +19,7 @@ from nexum.core.run.events import (
     AttemptStopped,
     Body,
     Cell,
+    DoubtResolved,
     EffectInDoubt,
     NodeCompleted,
     NodeStopping,
@@ -36,7 +37,7 @@ from nexum.engine.reports import dedupe_of
 from nexum.engine.seal import seal
 from nexum.engine.suspending import cause_of, waiting_tasks
 from nexum.errors import UnavailableError
-from nexum.store.api import Drain, Mail, MailRow, Store, TaskKey
+from nexum.store.api import Drain, Mail, MailRow, SettledEffect, Store, TaskKey
 
 MAX_ROUNDS = 20
 BATCH = 200
@@ -151,7 +152,7 @@ class _Round:
     def _append(self, message: Body, mail: Mail) -> None:
         """Advance by one message and write it; tasks that were told to stop before they began are answered at once."""
         known, before = self._known, self._known.state
-        if mail.payload and isinstance(message, NodeCompleted):
+        if mail.payload and isinstance(message, NodeCompleted | DoubtResolved) and message.output is not None:
             known.remember(message.output.hash, mail.payload)
         try:
             grown = grow(self._store, known, message, self._now)
@@ -159,6 +160,7 @@ class _Round:
             raise
         except Exception as error:  # noqa: BLE001 (whatever deciding raises, the fact is kept and the run is suspended)
             grown = _suspended(known, message, error, self._now)
+        fact = grown.events[0].body
         rows = seal(
             before,
             known.hash,
@@ -175,19 +177,20 @@ class _Round:
             grown.events,
             rows,
             expected=known.hash,
-            applied=_carried(before, grown.events[0].body, NodeCompleted),
-            doubted=_carried(before, grown.events[0].body, EffectInDoubt),
+            applied=_applied(before, fact),
+            doubted=_keys(before, fact.cell) if isinstance(fact, EffectInDoubt) else (),
+            settled=_settled(before, grown.state, fact, mail.payload),
         )
         self._held.apply(made)
         known.state, known.hash = grown.state, made.new_hash
         added = made.new_tasks
-        if isinstance(grown.events[0].body, RunResumed):
+        if isinstance(fact, RunResumed):
             added = new_tasks(known.plan, grown.state)
             self._held.restore(known.state.tenant, added)
         self._result.ready.extend((task.queue, task.key) for task in added if task.not_before <= self._now)
         for key in self._never_begun(grown):
             stopped = AttemptStopped(Cell(key.path, key.visit, key.item), key.attempt, claimed=False)
-            self._append(stopped, Mail(key.run_id, dedupe_of(key), "AttemptStopped", b"", actor="engine"))
+            self._append(stopped, Mail(key.run_id, dedupe_of(key, stopped), "AttemptStopped", b"", actor="engine"))
 
     def _never_begun(self, grown: Grown) -> list[TaskKey]:
         """Tasks of cells that were just asked to stop and that nobody had claimed."""
@@ -212,9 +215,33 @@ def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown
     return Grown(fold(state, suspension), (fact, suspension))
 
 
-def _carried(before: State, fact: Body, kind: type[NodeCompleted | EffectInDoubt]) -> tuple[str, ...]:
-    """The effect of which a fact of this kind speaks."""
-    if not isinstance(fact, kind) or (isinstance(fact, NodeCompleted) and fact.by != "attempt"):
+def _applied(before: State, fact: Body) -> tuple[str, ...]:
+    """The effect whose recorded result the run takes with this fact."""
+    if isinstance(fact, NodeCompleted) and fact.by == "attempt":
+        return _keys(before, fact.cell)
+    if isinstance(fact, DoubtResolved) and fact.outcome == "happened":
+        return _keys(before, fact.cell)
+    return ()
+
+
+def _settled(before: State, after: State, fact: Body, payload: bytes) -> tuple[SettledEffect, ...]:
+    """What a decision about a doubt makes of the effect.
+
+    Given up, it stays UNKNOWN: nobody has learned anything, so nobody may send its key. Where it did not happen and is
+    to be sent again, the row stays as it is until the next attempt claims it: evidence of the old one is still welcome.
+    """
+    if not isinstance(fact, DoubtResolved):
         return ()
-    key = before.cells[fact.cell].key
+    keys = _keys(before, fact.cell)
+    if fact.outcome == "happened":
+        result = fact.output.hash if fact.output is not None else ""
+        return tuple(SettledEffect(key, "APPLIED", payload, result, fact.reference) for key in keys)
+    if fact.outcome == "abandon":
+        return tuple(SettledEffect(key, "UNKNOWN") for key in keys)
+    ended = after.cells[fact.cell].status.is_terminal
+    return tuple(SettledEffect(key, "FAILED") for key in keys) if ended else ()
+
+
+def _keys(before: State, cell: Cell) -> tuple[str, ...]:
+    key = before.cells[cell].key
     return (key,) if key else ()

@@ -206,7 +206,7 @@ class Engine:
                 state,
                 known.hash,
                 grown.events,
-                dedupe=dedupe_of(report.task),
+                dedupe=dedupe_of(report.task, report.message),
                 payload=report.payload,
                 actor=self._actor,
                 trace=known.trace,

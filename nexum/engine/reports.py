@@ -107,9 +107,13 @@ def keep(store: Store, tenant: str, data: bytes, inline_max: int = INLINE_MAX) -
     return Ref(store.put_blob(tenant, data), len(data), BLOB), b""
 
 
-def dedupe_of(task: TaskKey) -> str:
-    """The dedupe key of every message about an attempt: one attempt has one end, whoever tells it."""
-    return f"attempt|{task.path}|{task.visit}|{task.item}|{task.attempt}"
+def dedupe_of(task: TaskKey, message: Body) -> str:
+    """The dedupe key of a message about an attempt: one attempt has one end, whoever tells it.
+
+    A suspicion is no end: what the suspected process still reports must reach the run, so doubt has a key of its own.
+    """
+    what = "doubt" if isinstance(message, EffectInDoubt) else "attempt"
+    return f"{what}|{task.path}|{task.visit}|{task.item}|{task.attempt}"
 
 
 def record_of(report: Report, *, session: str, trace: str, at: int, body: bytes = b"") -> Record:
@@ -117,7 +121,7 @@ def record_of(report: Report, *, session: str, trace: str, at: int, body: bytes 
     message = report.message
     mail = Mail(
         run_id=report.task.run_id,
-        dedupe=dedupe_of(report.task),
+        dedupe=dedupe_of(report.task, message),
         type=type(message).__name__,
         body=body or encode_mail(message),
         payload=report.payload,

@@ -164,7 +164,7 @@ class Sweeper:
                 raise
 
     def _mail(self, key: TaskKey, body: Body) -> Mail:
-        return Mail(key.run_id, dedupe_of(key), type(body).__name__, encode_mail(body), actor=self._actor)
+        return Mail(key.run_id, dedupe_of(key, body), type(body).__name__, encode_mail(body), actor=self._actor)
 
 
 def _cell(key: TaskKey) -> Cell:

@@ -77,6 +77,8 @@ def situation(
                 trouble = _trouble(body.get("error"), *body.get("cell", [""])[:1])
             case "CancelRequested" | "RunCancelled" | "RunTerminated":
                 reason = str(body.get("reason", ""))
+    tasks = tuple(tasks)
+    again = {(task.path, task.visit, task.item) for task in tasks}  # to be sent again, and in doubt no more
     most, phase = attempts or {}, phase_of(run.status)
     return Situation(
         run_id=run.run_id,
@@ -91,7 +93,7 @@ def situation(
         doubts=tuple(
             DoubtSeen(row.path, doubted.get(row.path, row.claimed_at), row.tool)
             for row in effects
-            if row.state == "IN_DOUBT"
+            if row.state == "IN_DOUBT" and (row.path, row.visit, row.item) not in again
         ),
         trouble=trouble,
         reason=reason,

@@ -12,6 +12,7 @@ from nexum.store.rows import (
     INSERT_TASKS,
     RESTORE_TASKS,
     claimable,
+    clean,
     event_row,
     new_effect_row,
     task_row,
@@ -37,6 +38,13 @@ _APPLY_EFFECT = Statement("""
 _DOUBT_EFFECT = Statement("""
     UPDATE nexum_effects SET state = 'IN_DOUBT'
      WHERE tenant = :tenant AND key = :key AND run_id = :run_id AND state IN ('CLAIMED', 'UNKNOWN', 'FAILED')""")
+# What a worker recorded meanwhile is better evidence than an answer by hand, and stays; what one brings after the answer
+# is fenced off by the token, and kept as evidence.
+_SETTLE_EFFECT = Statement("""
+    UPDATE nexum_effects
+       SET state = :state, result = :result, result_hash = :result_hash, reference = :reference, recorded_at = {now},
+           token = CASE WHEN :state = 'APPLIED' THEN token + 1 ELSE token END
+     WHERE tenant = :tenant AND key = :key AND run_id = :run_id AND state IN ('UNKNOWN', 'IN_DOUBT')""")
 _CANCEL = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
 
 
@@ -78,6 +86,9 @@ def follow(tx: Transaction, advance: Advance, now: int, session: str) -> bool:
     for new in a.set_timers:
         tx.run(_SET_TIMER, run_id=a.run_id, timer=new.timer, due=new.due)
     claimed = _add_tasks(tx, a, now, session)
+    for settled in a.settled:  # before `applied`, which then finds only what a worker recorded
+        reference = clean(settled.reference)
+        tx.run(_SETTLE_EFFECT, **{**settled._asdict(), "reference": reference}, tenant=a.tenant, run_id=a.run_id)
     for key_ in a.applied:
         tx.run(_APPLY_EFFECT, tenant=a.tenant, key=key_, run_id=a.run_id)
     for key_ in a.doubted:

@@ -43,8 +43,10 @@ _EFFECT_OF = f"""
     AND run_id = :run_id AND path = :path AND visit = :visit AND item = :item"""  # noqa: S608
 _UNCLAIM_NEW = Statement(f"""
     DELETE FROM nexum_effects WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED' AND before = ''""")  # noqa: S608
+# In doubt before: this attempt exists because a person said that the earlier one did not happen; it is still to be sent.
 _UNCLAIM = Statement(f"""
-    UPDATE nexum_effects SET state = before, claimed_at = 0
+    UPDATE nexum_effects
+       SET state = before, claimed_at = 0, attempt = CASE WHEN before = 'IN_DOUBT' THEN attempt - 1 ELSE attempt END
      WHERE {_EFFECT_OF} AND token = :token AND state = 'CLAIMED' AND before <> ''""")  # noqa: S608
 _REQUEUE = Statement(f"""
     UPDATE nexum_tasks SET state = 'READY', session = '', claimed_at = 0, told_at = 0

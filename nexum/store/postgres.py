@@ -52,7 +52,8 @@ class PostgresStore(Verbs):
 
     def step(self, record: Record, advance: Advance) -> StepAnswer:
         """Record, then advance; one statement."""
-        if advance.doubted or not self.has_functions:  # doubt is rare, and no part of the functions
+        # doubt is rare, and no part of the functions
+        if advance.doubted or advance.settled or not self.has_functions:
             return self._step_in_statements(record, advance)
         with self.database.alone() as tx:
             if postgres_calls.fits_chain(record, advance):

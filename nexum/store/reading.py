@@ -334,6 +334,13 @@ def _word(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     )
 
 
+def held_in_doubt() -> ColumnElement[bool]:
+    """An effect is in doubt: by its state, and no attempt that somebody allowed is on its way, for that has a task."""
+    cell = (effects.c.run_id, effects.c.path, effects.c.visit, effects.c.item)
+    again = exists().where(*(column == tasks.c[column.name] for column in cell)).correlate(effects)
+    return and_(effects.c.state == "IN_DOUBT", not_(again))
+
+
 def _standing(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     """The same order of severity as `nexum.core.run.standing`, in SQL."""
     name = asked.value.lower()
@@ -344,7 +351,7 @@ def _standing(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     claimed = exists().where(mine, tasks.c.state == "CLAIMED")
     due = exists().where(mine, tasks.c.state == "READY", tasks.c.not_before <= query.now)
     served = exists().where(mine, tasks.c.queue.in_(query.live_queues)) if query.live_queues else false()
-    doubt = exists().where(effects.c.run_id == runs.c.run_id, effects.c.state == "IN_DOUBT")
+    doubt = exists().where(effects.c.run_id == runs.c.run_id, held_in_doubt())
     # A run that is open and has neither task nor doubt nor timer is suspended: nothing else could move it.
     stuck = and_(runs.c.status.in_(OPEN), or_(not_(sound), and_(not_(any_task), not_(doubt))))
     moving = and_(runs.c.status == "RUNNING", sound, not_(doubt), any_task)

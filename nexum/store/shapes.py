@@ -81,12 +81,23 @@ class NewTimer(NamedTuple):
     due: int
 
 
+class SettledEffect(NamedTuple):
+    """What a person decided about an effect in doubt: the state it is in now and, when it happened, its result."""
+
+    key: str
+    state: str
+    result: bytes = b""
+    result_hash: str = ""
+    reference: str = ""
+
+
 class Advance(NamedTuple):
     """A run moves on from `(seq, hash)`: events are appended and the rows that follow from them change.
 
     `claim` is the index in `new_tasks` that the caller wants to hold (-1: none). `status` is the run's new phase;
     `error_code` is the projection of the run's row. When `closed`, every task and timer of the run goes. `applied` lists
-    effect keys to move from RECORDED to APPLIED, `doubted` those to move from CLAIMED or UNKNOWN to IN_DOUBT.
+    effect keys to move from RECORDED to APPLIED, `doubted` those to move from CLAIMED or UNKNOWN to IN_DOUBT, `settled` what
+    a person decided about effects in doubt; a result that a worker recorded meanwhile is not overwritten.
     """
 
     run_id: str
@@ -102,6 +113,7 @@ class Advance(NamedTuple):
     clear_timers: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
+    settled: tuple[SettledEffect, ...] = ()
     closed: bool = False
     error_code: str = ""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from nexum.errors import InternalError
 from nexum.store.api import Advance, NewTask, Started, StartRow, TaskKey
@@ -73,6 +74,7 @@ def follow(tx: Transaction, advance: Advance, session: str) -> bool:
         if not tx.keep(t.timers, Timer(a.run_id, new.timer, new.due)):
             tx.update(t.timers, t.timers.rows[a.run_id, new.timer], due=new.due)
     claimed = _add_tasks(tx, a, session)
+    _settle(tx, a)
     _turn(tx, a, a.applied, ("RECORDED", "UNKNOWN", "IN_DOUBT"), "APPLIED")
     _turn(tx, a, a.doubted, ("CLAIMED", "UNKNOWN", "FAILED"), "IN_DOUBT")
     if a.closed:
@@ -112,6 +114,17 @@ def _add_tasks(tx: Transaction, advance: Advance, session: str) -> bool:
     for task in a.new_tasks:
         tx.insert(t.tasks, Task._make(task_row(task, a.tenant, tx.now, session if task is wanted else "")))
     return wanted is not None
+
+
+def _settle(tx: Transaction, advance: Advance) -> None:
+    """What a person decided; what a worker recorded meanwhile stays."""
+    for settled in advance.settled:
+        effect = tx.tables.effects.get(advance.tenant, settled.key)
+        if effect is None or effect.run_id != advance.run_id or effect.state not in ("UNKNOWN", "IN_DOUBT"):
+            continue
+        told: dict[str, Any] = {"state": settled.state, "result": settled.result, "result_hash": settled.result_hash}
+        told |= {"reference": clean(settled.reference), "recorded_at": tx.now}
+        tx.update(tx.tables.effects, effect, **told, token=effect.token + (settled.state == "APPLIED"))
 
 
 def _turn(tx: Transaction, advance: Advance, keys: Sequence[str], states: tuple[str, ...], state: str) -> None:

@@ -57,7 +57,9 @@ def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int)
         if effect.before == "":
             tx.delete(tx.tables.effects, effect)
         else:
-            tx.update(tx.tables.effects, effect, state=effect.before, claimed_at=0)
+            # In doubt before: this attempt exists because a person said that the earlier one did not happen.
+            attempt = effect.attempt - 1 if effect.before == "IN_DOUBT" else effect.attempt
+            tx.update(tx.tables.effects, effect, state=effect.before, claimed_at=0, attempt=attempt)
     return True
 
 
