@@ -29,6 +29,11 @@ def read_input(given: str | None, pairs: Sequence[str]) -> Json:
     return value
 
 
+def read_json(given: str, option: str) -> Json:
+    """One JSON value given as `option`: text, `@file`, `-` for standard input. Raises as `read_input` does."""
+    return _parsed(*_text(given, option))
+
+
 def seconds_of(given: str) -> float:
     """`90`, `90s`, `5m`, `2h` as seconds. Raises `InputError` NX-F114."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)", given.strip())
@@ -37,10 +42,10 @@ def seconds_of(given: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
-def _text(given: str) -> tuple[str, str]:
+def _text(given: str, option: str = OPTION) -> tuple[str, str]:
     """The JSON text and what to call it."""
     if given != "-" and not given.startswith("@"):
-        return given, OPTION
+        return given, option
     source = "standard input" if given == "-" else given[1:]
     try:
         data = sys.stdin.buffer.read() if given == "-" else Path(source).read_bytes()
@@ -64,7 +69,7 @@ def _parsed(text: str, source: str) -> Json:
 
 
 def _not_json(source: str, why: str) -> InputError:
-    ways = () if source == OPTION else (f"correct {source} where the message says",)
+    ways = () if source.startswith("--") else (f"correct {source} where the message says",)
     return InputError(f"{source} is not JSON: {why}", code="NX-F112", fixes=ways)
 
 

@@ -108,10 +108,11 @@ def _show_node(paper: Paper, store: Verbs, found: RunDetail, name: str, code: in
     if paper.choices.json:
         print_json({**envelope(shown.form, code), **shown.spelled()})
         return
-    _draw_node(paper, shown)
+    draw_node(paper, shown)
 
 
-def _draw_node(paper: Paper, shown: NodeDetail) -> None:
+def draw_node(paper: Paper, shown: NodeDetail) -> None:
+    """A node with its effect, attempts, inputs and output."""
     node, effect = shown.node, shown.effect
     paper.line(f"{node.node_id} ({node.kind})  {node.label}  of run {shown.run.run_id}")
     if effect is not None:

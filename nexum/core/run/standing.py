@@ -225,8 +225,16 @@ def _in_doubt(seen: Situation, now: int) -> Standing:
         f"{_node(doubt.path)}{tool} was sent{ago} and its outcome is not known. "
         f"It is held, not repeated, until somebody finds out.{more}",
         who="a person who can look at the provider",
-        commands=(f"nexum show {seen.run_id} --node {doubt.path}",),
+        commands=(f"nexum in-doubt show {seen.run_id}/{doubt.path}", *_ways_out(f"{seen.run_id}/{doubt.path}")),
         docs="NX-E201",
+    )
+
+
+def _ways_out(effect: str) -> tuple[str, ...]:
+    """The commands of a person who has asked the provider."""
+    return (
+        f"nexum in-doubt resolve {effect} --as happened --response @FILE --reason TEXT",
+        f"nexum in-doubt resolve {effect} --as did-not-happen --reason TEXT",
     )
 
 

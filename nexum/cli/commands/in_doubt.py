@@ -1,0 +1,237 @@
+"""`nexum in-doubt`: effects whose outcome nobody knows, and what a person has found out about them."""
+
+from __future__ import annotations
+
+import sys
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from nexum.cli.answer import Paper, envelope, print_json
+from nexum.cli.commands.deploy import actor
+from nexum.cli.commands.show import draw_node
+from nexum.cli.exits import Exit
+from nexum.cli.given import read_json
+from nexum.cli.project import open_project
+from nexum.cli.reference import find_run
+from nexum.cli.verb import Choices, verb
+from nexum.client.doubts import NOTHING, Decision, Resolved, list_doubts, resolve
+from nexum.compiler.diagnostics import counted
+from nexum.core.run.events import Cell
+from nexum.errors import NexumError
+from nexum.readouts.document import rfc3339
+from nexum.readouts.node import read_node
+from nexum.store.doubts import DoubtRow, doubts, effects_at, effects_named
+from nexum.store.verbs import Verbs
+
+KEY = "nx1-"  # how every effect's key begins
+COLUMNS = ("RUN", "WORKFLOW", "NODE", "TOOL", "SENT", "POLICY", "KEY")
+OUTCOMES = {"happened": "happened", "did-not-happen": "did_not_happen", "abandon": "abandon"}
+NOT_KNOWN = "Nexum does not know whether this happened. Sending again with a new key could do it twice."
+MEANS = {
+    "happened": "the node completes with the response; nothing is sent",
+    "did-not-happen": "it is sent again, under the same key",
+    "abandon": "the node fails; nothing is sent",
+}
+
+
+@click.group("in-doubt", short_help="Effects in doubt: `list`, `show`, `resolve`.")
+def command() -> None:
+    """Effects that were sent and never answered: find them, and record what you found out.
+
+    EFFECT is a key or its beginning, RUN/NODE, or a RUN with a single effect in doubt.
+    """
+
+
+def _outcome(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if value not in OUTCOMES:
+        near = get_close_matches(value, OUTCOMES, n=1)
+        hint = f"; did you mean `{near[0]}`?" if near else ""
+        raise click.BadParameter(f"{value!r} is none of {', '.join(OUTCOMES)}{hint}")
+    return value
+
+
+@verb("list", short_help="List the effects in doubt, the oldest first.")
+@click.option("--workflow", default="", metavar="NAME", help="Only those of one workflow.")
+@click.pass_obj
+def _list(choices: Choices, workflow: str) -> int:
+    """List the effects in doubt, the one that was sent first at the top."""
+    found = list_doubts(_store(choices), workflow=workflow, tenant=choices.tenant or "")
+    if choices.json:
+        print_json(envelope("nexum.effects-in-doubt/1", Exit.DONE, effects=[_spelled(row) for row in found]))
+        return Exit.DONE
+    paper = Paper(choices)
+    if found:
+        paper.table(COLUMNS, [_drawn(paper, row) for row in found], flexible="KEY")
+        paper.hint(f"{counted(len(found), 'effect')} in doubt.   next: nexum in-doubt show {found[0].key[:12]}")
+    else:
+        paper.line("No effect is in doubt." if not workflow else f"No effect of {workflow} is in doubt.")
+    return Exit.DONE
+
+
+@verb("show", short_help="One effect: key, request, attempts, and the ways out.")
+@click.argument("effect", metavar="EFFECT")
+@click.pass_obj
+def _show(choices: Choices, effect: str) -> int:
+    """Show EFFECT: its key, what was asked, by which attempts, and the commands that record what you found out."""
+    store = _store(choices)
+    row = find_effect(store, effect)
+    node = read_node(store, row.run_id, row.path, may_read=True)
+    if node is None:
+        raise NexumError(f"the run has no node {row.path!r}", code="NX-E404", where=f"run {row.run_id}")
+    if choices.json:
+        print_json(envelope("nexum.effect-in-doubt/1", Exit.DONE, effect=_spelled(row), node=node.spelled()))
+        return Exit.DONE
+    paper = Paper(choices)
+    draw_node(paper, node)
+    paper.line(f"first sent {paper.at(row.first_sent_at)}")
+    if node.node.state == "in_doubt":
+        paper.line(f"\n{NOT_KNOWN}")
+        for place, outcome in enumerate(OUTCOMES):
+            response = " --response @FILE" if outcome == "happened" else ""
+            line = f"nexum in-doubt resolve {row.key[:12]} --as {outcome}{response} --reason TEXT"
+            paper.line(f"{'Next:' if place == 0 else '':<6} {line}")
+            paper.line(f"       # {MEANS[outcome]}")
+    return Exit.DONE
+
+
+@verb("resolve", short_help="Record whether an effect in doubt happened.")
+@click.argument("effect", metavar="EFFECT")
+@click.option(
+    "--as",
+    "outcome",
+    required=True,
+    callback=_outcome,
+    metavar="OUTCOME",
+    help=f"{', '.join(OUTCOMES)}: what you know.",
+)
+@click.option("--reason", required=True, metavar="TEXT", help="How you know; it stays in the run's history.")
+@click.option("--response", metavar="JSON|@FILE|-", help="With `happened`: what the handler would have returned.")
+@click.option("--reference", default="", metavar="TEXT", help="With `happened`: the provider's own reference.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal.")
+@click.pass_obj
+def _resolve(
+    choices: Choices,
+    effect: str,
+    outcome: str,
+    reason: str,
+    response: str | None,
+    reference: str,
+    who: str,
+    yes: bool,
+) -> int:
+    """Record what became of EFFECT; its run goes on from there.
+
+    `happened` completes the node with the response, `did-not-happen` sends once more under the same key, `abandon` lets
+    the node fail. No decision makes a new key. What the provider answered late, and arrived first, wins.
+    """
+    value = NOTHING if response is None else read_json(response, "--response")
+    project = open_project(choices)
+    store = project.store
+    assert isinstance(store, Verbs)
+    row = find_effect(store, effect)
+    asks = sys.stdin.isatty() and not (yes or choices.json)
+    if asks:
+        click.echo(f"{row.path} of run {row.run_id}, key {row.key}\n{outcome}: {MEANS[outcome]}", err=True)
+        click.confirm("Record this?", default=False, abort=True, err=True)
+    settings = project.settings
+    answer = resolve(
+        store,
+        Decision(
+            row.run_id,
+            Cell(row.path, row.visit, row.item),
+            OUTCOMES[outcome],
+            actor=who or actor(),
+            reason=reason,
+            reference=reference,
+            response=value,
+        ),
+        doorbell=project.connection.doorbell,
+        inline_max=settings.inline_max,
+        max_payload=settings.max_payload,
+    )
+    _say(choices, outcome, answer)
+    return Exit.DONE
+
+
+for each in (_list, _show, _resolve):
+    command.add_command(each)
+
+
+def find_effect(store: Verbs, reference: str) -> DoubtRow:
+    """The effect that is meant: by its key, by run and node, or the only one of a run that is in doubt.
+
+    Raises `NexumError` NX-E404 for none, NX-F111 for several, NX-R404 for a run that does not exist.
+    """
+    if reference.startswith(KEY):
+        return _only(reference, effects_named(store, reference), _near_key(store, reference))
+    run, slash, node = reference.rpartition("/")
+    if not slash or (reference.startswith("key:") and _is_run(store, reference)):
+        run, node = reference, ""
+    run_id = find_run(store, run)
+    held = [row for row in doubts(store, run_id=run_id) if not node or row.path == node]
+    there = held or effects_at(store, run_id, node)
+    near = get_close_matches(node, [row.path for row in effects_at(store, run_id)], n=1)
+    return _only(reference, there, f"{run}/{near[0]}" if near else "")
+
+
+def _is_run(store: Verbs, reference: str) -> bool:
+    try:
+        find_run(store, reference)
+    except NexumError:
+        return False
+    return True
+
+
+def _near_key(store: Verbs, reference: str) -> str:
+    near = get_close_matches(reference, [row.key for row in doubts(store)], n=1)
+    return near[0] if near else ""
+
+
+def _only(reference: str, found: list[DoubtRow], near: str) -> DoubtRow:
+    if not found:
+        hint = (f"did you mean `{near}`?",) if near else ()
+        raise NexumError(f"there is no effect {reference!r}", code="NX-E404", fixes=hint)
+    if len(found) > 1:
+        listed = ", ".join(f"{row.run_id}/{row.path}" for row in found[:5])
+        raise NexumError(f"{reference!r} could be {listed}", code="NX-F111")
+    return found[0]
+
+
+def _say(choices: Choices, outcome: str, answer: Resolved) -> None:
+    if choices.json:
+        told: dict[str, Any] = {
+            "run_id": answer.run_id,
+            "node": answer.cell.path,
+            "key": answer.key,
+            "outcome": answer.outcome,
+        }
+        after: dict[str, Any] = {"before": "IN_DOUBT", "after": answer.node_status, "run_status": answer.run_status}
+        print_json(
+            envelope("nexum.action/1", Exit.DONE, action="resolve_effect", **told, **after, event_seq=answer.seq)
+        )
+        return
+    paper = Paper(choices)
+    if not answer.seq:
+        paper.line(f"{answer.cell.path}: {outcome} is recorded; whoever holds the run just now takes it up in a moment")
+    else:
+        paper.line(f"{answer.cell.path}: {outcome}, event {answer.seq}; the node is {answer.node_status}")
+    paper.hint(f"run {answer.run_id} is {answer.run_status}.   next: nexum show {answer.run_id}")
+
+
+def _store(choices: Choices) -> Verbs:
+    store = open_project(choices).store
+    assert isinstance(store, Verbs)
+    return store
+
+
+def _spelled(row: DoubtRow) -> dict[str, Any]:
+    shown = {name: value for name, value in row._asdict().items() if name not in ("first_sent_at", "claimed_at")}
+    return {**shown, "first_sent_at": rfc3339(row.first_sent_at), "claimed_at": rfc3339(row.claimed_at)}
+
+
+def _drawn(paper: Paper, row: DoubtRow) -> tuple[str, ...]:
+    place = row.path + (f"[{row.item}]" if row.item >= 0 else "")
+    return (row.run_id[-8:], row.workflow, place, row.tool, paper.at(row.first_sent_at), row.policy, row.key)
