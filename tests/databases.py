@@ -43,7 +43,6 @@ def fresh_postgres(server_url: str, worker: str) -> str:
         template = f"nexum_tpl_{worker}_{os.getpid()}"
         _create(server_url, template, "template0")
         upgrade(_at(server_url, template))
-        _close(server_url, template)
         _templates[server_url] = template
     name = f"nexum_{worker}_{os.getpid()}_{next(_counter)}"
     _create(server_url, name, _templates[server_url])
@@ -90,13 +89,6 @@ def _create(server_url: str, name: str, template: str, owner: str = "") -> None:
 def _as(role: str, url: str) -> str:
     parts = urlsplit(url)
     return urlunsplit(parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}"))
-
-
-def _close(server_url: str, template: str) -> None:
-    """Let nobody in any more, and whoever is still there out: a database that is in use cannot be copied."""
-    with _admin(server_url) as cursor:
-        cursor.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(sql.Identifier(template)))
-        cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (template,))
 
 
 def _at(server_url: str, name: str) -> str:
