@@ -63,6 +63,7 @@ PROCESSES = frozenset(
         "test_dashboard_patience",
         "test_dev",
         "test_docs",
+        "test_doubt_resolved",
         "test_doctor",
         "test_doctor_broker",
         "test_exit_codes",
