@@ -23,6 +23,7 @@ from store_rows import (
     start,
     task,
 )
+from store_tables import rows_of
 
 
 def ready(store: Store, act: NewEffect | None = None, run_id: str = "", path: str = "a", **other: Any) -> TaskKey:
@@ -121,6 +122,22 @@ def test_a_released_task_is_as_if_it_had_never_been_claimed(store: Store) -> Non
 
     again = take(store, key, "s2")
     assert (again.token, again.deliveries, again.effect) == (2, 1, "")
+
+
+def test_a_release_gives_an_effect_back_as_the_claim_before_had_left_it(store: Store) -> None:
+    store.open_session(session("s1"))
+    act = effect("k")
+    key = ready(store, act)
+    lost = take(store, key)
+    store.end_session("s1", proof="gone")
+    assert store.requeue(key, lost.token)
+    held = take(store, key, "s2")
+
+    assert store.release("s2", key, held.token)
+
+    (kept,) = rows_of(store, "nexum_effects")
+    assert (kept["state"], kept["token"], kept["first_sent_at"]) == ("CLAIMED", held.token, store.now())
+    assert take(store, key, "s3").effect == ""
 
 
 def test_a_failed_effect_may_be_tried_again_under_a_higher_token(store: Store) -> None:
