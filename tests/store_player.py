@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from nexum.errors import NexumError
-from nexum.store.api import Claimed, Held, NewTask, NewTimer, Snapshot, Store, TaskKey
+from nexum.store.api import Claimed, Held, NewTask, NewTimer, SettledEffect, Snapshot, Store, TaskKey
 from store_rows import (
     MINUTE,
     QUEUE,
@@ -109,7 +109,7 @@ class Player:
         return self.store.step(fact, step)
 
     def fold(self, run: str, way: str) -> Any:
-        """A drain that folds its mail, buries it, keeps it as late, cancels, restores, or is taken back."""
+        """A drain that folds its mail, buries it, keeps it as late, cancels, restores, settles, or is taken back."""
         with self.store.drain(run, wait=True) as held:
             if held is None:
                 return None
@@ -129,6 +129,9 @@ class Player:
                 cancelled = held.cancel_ready([TaskKey(run, path, 1, -1, 1) for path in ("a", "z")])
             if way == "restore":
                 held.restore("default", [task(run, "a"), task(run, "z")])
+            if way in ("APPLIED", "FAILED"):  # somebody decides about what is in doubt
+                settled = tuple(SettledEffect(key, way, b"7", "h", "re") for key in ("shared", f"key-{run}-a"))
+                held.apply(advance(held.head, {"type": "DoubtResolved"}, settled=settled, applied=("shared",)))
             if way == "refused":
                 held.apply(advance(held.head, {"dedupe": "one"}, {"dedupe": "one"}))
             return [row.mail for row in rows], known, cancelled, held.head
@@ -202,7 +205,7 @@ _moves = st.one_of(
     _act(
         "end", st.integers(0, 2), st.sampled_from(_states), st.sampled_from(("on", "record", "lost", "retry", "close"))
     ),
-    _act("fold", _run, st.sampled_from(("fold", "bury", "late", "cancel", "restore", "refused"))),
+    _act("fold", _run, st.sampled_from(("fold", "bury", "late", "cancel", "restore", "APPLIED", "FAILED", "refused"))),
     _act("post", st.builds(mail, _run, st.sampled_from(("one", "two", "start")), priority=st.integers(-1, 0))),
     _act("give_back", _number, st.sampled_from(("", "", "s1")), st.sampled_from((0, MINUTE))),
     _act("lose", st.integers(0, 2), st.sampled_from(("requeue", "doubt", "drop_task", "expire_start"))),
