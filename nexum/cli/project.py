@@ -18,7 +18,7 @@ from nexum.settings import Settings, find_pyproject, load_settings
 if TYPE_CHECKING:
     from nexum.client.connect import Connection
     from nexum.sdk.registry import Registry
-    from nexum.store.api import Store
+    from nexum.store.verbs import Verbs
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,19 @@ class Project:
         return connect(self.settings)
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> Verbs:
         """The store, once the schema was found to be the one that this installation needs."""
         self.check_schema()
-        return self.connection.store
+        return self.any_store
+
+    @cached_property
+    def any_store(self) -> Verbs:
+        """The store, whatever schema its database has; commands read its tables."""
+        from nexum.store.verbs import Verbs
+
+        store = self.connection.store
+        assert isinstance(store, Verbs)
+        return store
 
     def check_schema(self) -> None:
         """Raises `ConfigurationError` NX-S110 to NX-S112, `UnavailableError` when the database does not answer."""

@@ -12,7 +12,7 @@ from typing import Final
 
 from nexum.broker.doorbell import Doorbell
 from nexum.client.start import MAX_PAYLOAD
-from nexum.core.canonical import Json, NotCanonicalError, from_bytes, legible, storable_bytes
+from nexum.core.canonical import NotCanonicalError, from_bytes, legible, storable_bytes
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.codec import decode, encode_mail
 from nexum.core.run.events import Cell, DoubtResolved
@@ -92,7 +92,7 @@ def resolve(
     output, inline, reference = None, b"", decision.reference
     if decision.outcome == "happened":
         data = _response_bytes(node, decision, max_payload)
-        reference = reference or _reference(node, data)
+        reference = reference or node.reference_in(from_bytes(data))
         output, inline = keep(store, known.state.tenant, data, inline_max)
     dedupe = _dedupe(decision.cell, at)
     if not store.post(_mail(decision, dedupe, output, inline, reference, known.trace)):
@@ -138,7 +138,7 @@ def _check(decision: Decision) -> None:
         name = "response" if given else "reference"
         found.append(Problem(name, "a value", "nothing: only what happened has one"))
     if found:
-        listed = "; ".join(f"{problem.path}: got {problem.got}, wanted {problem.wanted}" for problem in found)
+        listed = "; ".join(map(str, found))
         raise InputError(f"the decision is not complete: {listed}", code="NX-E401", problems=tuple(found))
 
 
@@ -163,22 +163,14 @@ def _response_bytes(node: Effect, decision: Decision, max_payload: int) -> bytes
         raise _unfit(node, decision, (Problem("$", f"{len(data):,} bytes", f"at most {max_payload:,} bytes"),))
     found = problems(node.output, decision.response)
     if found:
-        raise _unfit(node, decision, tuple(Problem(p.path, p.got, p.wanted) for p in found))
+        raise _unfit(node, decision, found)
     return data
 
 
 def _unfit(node: Effect, decision: Decision, found: tuple[Problem, ...]) -> InputError:
-    listed = "; ".join(f"{p.path}: got {p.got}, wanted {p.wanted}" for p in found[:5])
+    listed = "; ".join(map(str, found[:5]))
     told = f"the response does not fit what {node.id} returns: {listed}"
     return InputError(told, code="NX-E402", where=_where(decision), problems=found)
-
-
-def _reference(node: Effect, data: bytes) -> str:
-    """The provider's reference where the node says it stands in the output; "" when it is not there."""
-    value: Json = from_bytes(data) if node.reference else None
-    for name in node.reference.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return "" if value is None else str(value)
 
 
 def _mail(decision: Decision, dedupe: str, output: Ref | None, inline: bytes, reference: str, trace: str) -> Mail:

@@ -31,7 +31,7 @@ def check(request: StartRequest) -> None:
     """Raises `InputError`: NX-R101 with every field that does not fit, NX-S107 for a text that no column can hold."""
     found = tuple(_problems(request))
     if found:
-        listed = "; ".join(f"{problem.path}: got {problem.got}, wanted {problem.wanted}" for problem in found)
+        listed = "; ".join(map(str, found))
         raise InputError(f"the start of {got(request.workflow)} does not fit: {listed}", problems=found)
     for name in _TEXTS:
         text: str = getattr(request, name)

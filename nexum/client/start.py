@@ -131,10 +131,10 @@ def input_bytes(graph: Graph, value: object, *, max_payload: int = MAX_PAYLOAD) 
         )
     found = problems(graph.input, value)
     if found:
-        listed = "; ".join(f"{p.path}: got {p.got}, wanted {p.wanted}" for p in found[:5])
+        listed = "; ".join(map(str, found[:5]))
         raise InputError(
             f"the input does not fit {graph.workflow}: {listed}",
-            problems=tuple(Problem(p.path, p.got, p.wanted) for p in found),
+            problems=found,
         )
     return data
 

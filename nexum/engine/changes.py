@@ -73,12 +73,19 @@ def changes(
     )
 
 
+def waiting_tasks(state: State) -> list[TaskKey]:
+    """The keys of all tasks that a state has."""
+    return [task_key(state.run_id, cell, at) for cell, at in _with_task(state)]
+
+
 def new_tasks(plan: Plan, state: State) -> tuple[NewTask, ...]:
     """The tasks that follow from a state, all of them."""
-    keys = [
-        (cell, at, task_key(state.run_id, cell, at)) for cell in sorted(state.open) if has_task(at := state.cells[cell])
-    ]
-    return tuple(_new_task(plan, state, cell, at, key) for cell, at, key in keys)
+    found = _with_task(state)
+    return tuple(_new_task(plan, state, cell, at, task_key(state.run_id, cell, at)) for cell, at in found)
+
+
+def _with_task(state: State) -> list[tuple[Cell, CellState]]:
+    return [(cell, at) for cell in sorted(state.open) if has_task(at := state.cells[cell])]
 
 
 def task_key(run_id: str, cell: Cell, at: CellState) -> TaskKey:

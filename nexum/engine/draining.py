@@ -29,13 +29,13 @@ from nexum.core.run.events import (
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.state import CellStatus, State
 from nexum.crash import crash
-from nexum.engine.changes import changes, new_tasks, task_key
+from nexum.engine.changes import changes, new_tasks, task_key, waiting_tasks
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import extend, keep_snapshot, load, read_payload
 from nexum.engine.memory import SNAPSHOT_EVERY, Decoded, Known
 from nexum.engine.reports import dedupe_of
 from nexum.engine.seal import seal
-from nexum.engine.suspending import cause_of, waiting_tasks
+from nexum.engine.suspending import cause_of
 from nexum.errors import UnavailableError
 from nexum.store.api import Drain, Mail, MailRow, SettledEffect, Store, TaskKey
 

@@ -12,10 +12,9 @@ import logging
 from nexum.core.run.codec import GENESIS
 from nexum.core.run.events import Error, RunSuspended
 from nexum.core.run.fold import Event, fold
-from nexum.core.run.rows import has_task
 from nexum.core.run.standing import LATER
 from nexum.core.run.state import State
-from nexum.engine.changes import task_key
+from nexum.engine.changes import waiting_tasks
 from nexum.engine.loading import link
 from nexum.engine.seal import seal
 from nexum.errors import ConfigurationError, InternalError, NexumError, UnavailableError
@@ -37,12 +36,6 @@ def cause_of(error: Exception) -> Error:
     if isinstance(error, NexumError):
         return Error(error.code, error.message[:2_000], type=kind)
     return Error(OURS, f"{kind}: {error}"[:2_000], type=kind)
-
-
-def waiting_tasks(state: State) -> list[TaskKey]:
-    """The keys of all tasks that a state has."""
-    open_cells = ((cell, state.cells[cell]) for cell in sorted(state.open))
-    return [task_key(state.run_id, cell, at) for cell, at in open_cells if has_task(at)]
 
 
 def give_up(store: Store, run_id: str, error: Exception, *, session: str, claim: Claim | None = None) -> None:

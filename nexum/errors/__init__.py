@@ -52,6 +52,9 @@ class Problem:
     got: str
     wanted: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: got {self.got}, wanted {self.wanted}"
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:

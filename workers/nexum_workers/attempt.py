@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from nexum.compiler.handlers import BoundHandler
-from nexum.core.canonical import Json, NotCanonicalError, from_bytes, legible
+from nexum.core.canonical import NotCanonicalError, from_bytes, legible
 from nexum.core.graph.nodes import Compute, Effect, Llm
 from nexum.crash import crash
 from nexum.engine.work import Failed, Outcome, Succeeded, Work
@@ -227,7 +227,4 @@ def _reference(work: Work, context: Context, output: bytes) -> str:
         return ""
     if context.noted_reference or not work.node.reference:
         return legible(context.noted_reference)
-    value: Json = from_bytes(output)
-    for name in work.node.reference.split("."):
-        value = value.get(name) if isinstance(value, dict) else None
-    return "" if value is None else str(value)
+    return work.node.reference_in(from_bytes(output))

@@ -34,7 +34,7 @@ def command(choices: Choices, rebuild: bool, strict: bool) -> int:
     reachable = not any(finding.check == "database" and finding.level == FAIL for finding in findings)
     differences: list[str] = []
     if rebuild and reachable:
-        found = compare(fleet.store_of(project))
+        found = compare(project.any_store)
         differences = found.differences
         left_out = f", {found.busy} at work and left out" if found.busy else ""
         said = f"{counted(found.runs, 'run')} folded again{left_out}"

@@ -57,7 +57,7 @@ def _outcome(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.pass_obj
 def _list(choices: Choices, workflow: str) -> int:
     """List the effects in doubt, the one that was sent first at the top."""
-    found = list_doubts(_store(choices), workflow=workflow, tenant=choices.tenant or "")
+    found = list_doubts(open_project(choices).store, workflow=workflow, tenant=choices.tenant or "")
     if choices.json:
         print_json(envelope("nexum.effects-in-doubt/1", Exit.DONE, effects=[_spelled(row) for row in found]))
         return Exit.DONE
@@ -75,7 +75,7 @@ def _list(choices: Choices, workflow: str) -> int:
 @click.pass_obj
 def _show(choices: Choices, effect: str) -> int:
     """Show EFFECT: its key, what was asked, by which attempts, and the commands that record what you found out."""
-    store = _store(choices)
+    store = open_project(choices).store
     row = find_effect(store, effect)
     node = read_node(store, row.run_id, row.path, may_read=True)
     if node is None:
@@ -130,7 +130,6 @@ def _resolve(
     value = NOTHING if response is None else read_json(response, "--response")
     project = open_project(choices)
     store = project.store
-    assert isinstance(store, Verbs)
     row = find_effect(store, effect)
     asks = sys.stdin.isatty() and not (yes or choices.json)
     if asks:
@@ -219,12 +218,6 @@ def _say(choices: Choices, outcome: str, answer: Resolved) -> None:
     else:
         paper.line(f"{answer.cell.path}: {outcome}, event {answer.seq}; the node is {answer.node_status}")
     paper.hint(f"run {answer.run_id} is {answer.run_status}.   next: nexum show {answer.run_id}")
-
-
-def _store(choices: Choices) -> Verbs:
-    store = open_project(choices).store
-    assert isinstance(store, Verbs)
-    return store
 
 
 def _spelled(row: DoubtRow) -> dict[str, Any]:

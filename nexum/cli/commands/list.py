@@ -10,7 +10,6 @@ from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
 from nexum.errors import InputError
 from nexum.readouts.runs import MOST, RunLine, RunList, read_runs
-from nexum.store.verbs import Verbs
 
 COLUMNS = ("RUN", "WORKFLOW", "KEY", "STANDING", "NODE", "TRIES", "VERSION", "STARTED")
 WIDEST = 80  # characters of a key
@@ -26,7 +25,6 @@ ROOMY = 110  # columns from which times are shown whole
 def command(choices: Choices, query: tuple[str, ...], limit: int, after: str, ids: bool) -> int:
     """List the runs that QUERY matches, newest first: `status:failed workflow:RefundAgent started:<2h order-1042`."""
     store = open_project(choices).store
-    assert isinstance(store, Verbs)
     found = read_runs(store, _within(choices, " ".join(query)), after=after, limit=limit)
     if found.problems:
         raise _misread(found)

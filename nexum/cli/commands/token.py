@@ -22,7 +22,6 @@ from nexum.store.tokens import (
     list_tokens,
     revoke_token,
 )
-from nexum.store.verbs import Verbs
 
 DAY = 86_400_000_000  # us
 LONGEST = 36_500  # days
@@ -53,7 +52,7 @@ def _named(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.pass_obj
 def _create(choices: Choices, name: str, scopes: tuple[str, ...], days: int | None) -> int:
     """Make a token and print it, this once: only its hash is kept. Standard output is the token and nothing else."""
-    store = _store(choices)
+    store = open_project(choices).store
     secret = create_token(store, name, scopes, expires_at=store.now() + days * DAY if days else 0)
     (made,) = find_tokens(store, secret)
     if choices.json:
@@ -70,7 +69,7 @@ def _create(choices: Choices, name: str, scopes: tuple[str, ...], days: int | No
 @click.pass_obj
 def _list(choices: Choices) -> int:
     """List all tokens, newest first: what they may, and when they were last used; never the tokens themselves."""
-    store = _store(choices)
+    store = open_project(choices).store
     now, found = store.now(), list_tokens(store)
     if choices.json:
         print_json(envelope("nexum.tokens/1", Exit.DONE, tokens=[_spelled(row, row.state(now)) for row in found]))
@@ -88,7 +87,7 @@ def _list(choices: Choices) -> int:
 @click.pass_obj
 def _revoke(choices: Choices, reference: str) -> int:
     """Revoke every token of a name, or the one with an id; the next request with it is refused. Safe to repeat."""
-    store = _store(choices)
+    store = open_project(choices).store
     found = find_tokens(store, reference)
     if not found:
         named = "like the one given" if reference.startswith(PREFIX) else repr(reference)
@@ -106,12 +105,6 @@ def _revoke(choices: Choices, reference: str) -> int:
 
 for each in (_create, _list, _revoke):
     command.add_command(each)
-
-
-def _store(choices: Choices) -> Verbs:
-    store = open_project(choices).store
-    assert isinstance(store, Verbs)
-    return store
 
 
 def _spelled(row: TokenRow, state: str) -> dict[str, Any]:

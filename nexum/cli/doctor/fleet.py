@@ -13,7 +13,6 @@ from nexum.readouts.situation import Crew
 from nexum.readouts.versions import read_versions
 from nexum.store import reading
 from nexum.store.reading import Asked, RunQuery
-from nexum.store.verbs import Verbs
 
 _FOR_A_PERSON = {"in_doubt": ("effects", "NX-E201"), "needs_attention": ("suspended", "NX-R406")}
 
@@ -45,7 +44,7 @@ def code(project: Project) -> Iterator[Finding]:
 
 def workers(project: Project) -> Iterator[Finding]:
     """Whether somebody serves every version that needs it."""
-    for line in read_versions(store_of(project)).versions:
+    for line in read_versions(project.any_store).versions:
         name = f"{line.workflow}@{line.short}"
         if line.workers:
             yield ok("workers", f"{name}: {line.workers} live")
@@ -60,7 +59,7 @@ def workers(project: Project) -> Iterator[Finding]:
 
 def scheduler(project: Project) -> Iterator[Finding]:
     """Whether somebody fires timers and takes up what was lost."""
-    store = store_of(project)
+    store = project.any_store
     crew = Crew(store.sessions(), store.now())
     live = [row for row in store.sessions() if row.kind == "scheduler" and crew.silence(row.session) == 0]
     if live:
@@ -71,16 +70,9 @@ def scheduler(project: Project) -> Iterator[Finding]:
 
 def waiting(project: Project) -> Iterator[Finding]:
     """Runs that only a person can help."""
-    store = store_of(project)
+    store = project.any_store
     for standing, (check, problem) in _FOR_A_PERSON.items():
         count = reading.count_runs(store, RunQuery((Asked("standing", standing),)))
         if count:
             said = f"{counted(count, 'run')} {standing.replace('_', ' ')}"
             yield trouble(check, said, problem, level=WARN, mend=f"nexum list standing:{standing}")
-
-
-def store_of(project: Project) -> Verbs:
-    """The store of a project's connection, for what reads its tables."""
-    store = project.connection.store
-    assert isinstance(store, Verbs)
-    return store

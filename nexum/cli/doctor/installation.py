@@ -17,7 +17,6 @@ from nexum.errors import NexumError
 from nexum.store.postgres import PostgresStore
 from nexum.store.schema import schema_version
 from nexum.store.statement import Statement
-from nexum.store.verbs import Verbs
 
 SKEW = 2.0  # seconds between the database's clock and this machine's that nobody needs to know of
 SAFE_SQLITE = (3, 51, 3)  # before, a writer and a checkpoint could damage the file in rare cases
@@ -42,8 +41,7 @@ def database(project: Project) -> Iterator[Finding]:
     except NexumError as error:
         yield from_error("database", error)
         return
-    store = project.connection.store
-    assert isinstance(store, Verbs)
+    store = project.any_store
     skew = abs(store.now() / 1_000_000 - time.time())
     with store.database.once() as tx:
         server, isolation = (str((tx.row(asked) or ("",))[0]) for asked in (_SERVER, _ISOLATION))

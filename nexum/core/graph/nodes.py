@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from nexum.core.canonical import Json
 from nexum.core.graph.policies import Doubt, Frozen, Hold, RetryPolicy, TimeoutPolicy
 
 Schema = dict[str, Any]  # a JSON Schema as Pydantic writes it
@@ -70,6 +71,13 @@ class Effect(_Node):
     key: str = ""
     doubt: Doubt = Hold()
     reference: str = ""
+
+    def reference_in(self, output: Json) -> str:
+        """The provider's own reference where the node says that it stands; "" when it says nothing or nothing is there."""
+        value = output if self.reference else None
+        for name in self.reference.split("."):
+            value = value.get(name) if isinstance(value, dict) else None
+        return "" if value is None else str(value)
 
 
 class Llm(_Node):

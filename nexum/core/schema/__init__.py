@@ -18,12 +18,11 @@ from nexum.core.schema.accepts import accepts
 from nexum.core.schema.equality import same
 from nexum.core.schema.paths import field_at, fields, nearest
 from nexum.core.schema.resolve import Schema, SchemaError, alternatives, kinds
-from nexum.core.schema.validate import Problem, problems
+from nexum.core.schema.validate import problems
 from nexum.core.schema.verdict import Answer, Verdict
 
 __all__ = [
     "Answer",
-    "Problem",
     "Schema",
     "SchemaError",
     "Verdict",

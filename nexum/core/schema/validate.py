@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from typing import Any, Final, NamedTuple
@@ -17,21 +18,11 @@ from nexum.core.schema.paths import nearest
 from nexum.core.schema.patterns import matches
 from nexum.core.schema.resolve import NEVER, UNSUPPORTED, Schema, SchemaError, as_schema, kind_of, kinds, lookup, rooted
 from nexum.core.schema.wording import got, one_of, wanted
+from nexum.errors import Problem
 
 MAX_DEPTH: Final = 64  # levels of a value that a schema describes; free-form parts are not descended into
 MAX_PROBLEMS: Final = 100
 _NAME: Final = re.compile(r"[A-Za-z_]\w*\Z")
-
-
-class Problem(NamedTuple):
-    """One place where a value does not fit. `path` is like `$.claim.items[0].price`."""
-
-    path: str
-    got: str
-    wanted: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: got {self.got}, wanted {self.wanted}"
 
 
 def problems(schema: Schema, value: object) -> tuple[Problem, ...]:
@@ -47,9 +38,8 @@ class _Place(NamedTuple):
 
     path: str
     root: Schema
-    told: dict[
-        tuple[int, int, str], tuple[Problem, ...]
-    ]  # by schema, value, path; a union is recursive in its branches
+    # By schema, value and path: a union is recursive in its branches.
+    told: dict[tuple[int, int, str], tuple[Problem, ...]]
     depth: int = 0
     followed: frozenset[str] = frozenset()  # references since the last step down into the value
 
@@ -230,7 +220,7 @@ def _object(schema: Schema, value: dict[str, Any], at: _Place) -> Iterator[Probl
     for name, item in value.items():
         inner = at.field(name)
         for problem in _check(names, name, inner):
-            yield problem._replace(wanted=f"a field name that is {problem.wanted}")
+            yield replace(problem, wanted=f"a field name that is {problem.wanted}")
         parts = [declared[name]] if name in declared else []
         parts += [part for pattern, part in patterns.items() if matches(pattern, name)]
         if parts:

@@ -55,25 +55,23 @@ def _take(tx: Transaction, task: Task, session: str, recent: int) -> Claimed:
     if task.effect_key:
         token, answer, effect = _take_effect(tx, task, session, token)
     if answer == "wait":
-        tx.update(tx.tables.tasks, task, token=token, not_before=tx.now + WAIT)
+        task = tx.update(tx.tables.tasks, task, token=token, not_before=tx.now + WAIT)
     else:
-        tx.update(
-            tx.tables.tasks,
-            task,
-            state="CLAIMED",
-            session=session,
-            token=token,
-            deliveries=task.deliveries + 1,
-            claimed_at=tx.now,
-        )
-    done = effect if answer == "reuse" else None
+        held = {"state": "CLAIMED", "session": session, "claimed_at": tx.now}
+        task = tx.update(tx.tables.tasks, task, **held, token=token, deliveries=task.deliveries + 1)
+    taken = claimed(tx, task, answer, effect if answer == "reuse" else None)
+    return taken._replace(recent=newest(tx, tx.tables.runs.rows[task.run_id], recent))
+
+
+def claimed(tx: Transaction, task: Task, answer: str = "", done: Effect | None = None) -> Claimed:
+    """A task as its holder sees it; `done` is the recorded effect that it is to reuse."""
     run = tx.tables.runs.rows[task.run_id]
     return Claimed(
         key=task.key,
         kind=task.kind,
         queue=task.queue,
-        token=token,
-        deliveries=task.deliveries + (answer != "wait"),
+        token=task.token,
+        deliveries=task.deliveries,
         max_run=task.max_run,
         effect=answer,
         result=done.result if done else b"",
@@ -82,7 +80,6 @@ def _take(tx: Transaction, task: Task, session: str, recent: int) -> Claimed:
         last_seq=run.last_seq,
         last_hash=run.last_hash,
         now=tx.now,
-        recent=newest(tx, run, recent),
     )
 
 

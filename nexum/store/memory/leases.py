@@ -5,7 +5,7 @@ from __future__ import annotations
 from nexum.store.api import Claimed, Held, Mail, TaskKey
 from nexum.store.leases import held_answer
 from nexum.store.memory import steps
-from nexum.store.memory.claiming import order
+from nexum.store.memory.claiming import claimed, order
 from nexum.store.memory.rows import Effect, Task
 from nexum.store.memory.transaction import Transaction
 from nexum.store.shapes import SILENCE
@@ -23,7 +23,7 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
         mine = effect is not None and _is_of(effect, task)
         answer = held_answer((task.effect_key, task.input_hash, state, input_hash, token, mine), task.token)
         if answer is not None:
-            found.append(_claimed(tx, task, answer, effect if answer == "reuse" else None))
+            found.append(claimed(tx, task, answer, effect if answer == "reuse" else None))
     return found
 
 
@@ -40,7 +40,7 @@ def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
         effect = t.effects.get(task.tenant, task.effect_key) if task.effect_key else None
         sent_at = effect.first_sent_at if effect else 0
         silent = holder.proof.startswith(SILENCE)
-        found.append(Held(_claimed(tx, task), task.policy, task.ttl, sent_at, silent))
+        found.append(Held(claimed(tx, task), task.policy, task.ttl, sent_at, silent))
     return found
 
 
@@ -119,22 +119,3 @@ def _effect_of(tx: Transaction, task: Task) -> Effect | None:
 def _is_of(effect: Effect, task: Task) -> bool:
     """Whether the effect belongs to the task's own cell, in whatever attempt."""
     return (effect.run_id, effect.path, effect.visit, effect.item) == task[:4]
-
-
-def _claimed(tx: Transaction, task: Task, answer: str = "", done: Effect | None = None) -> Claimed:
-    run = tx.tables.runs.rows[task.run_id]
-    return Claimed(
-        key=task.key,
-        kind=task.kind,
-        queue=task.queue,
-        token=task.token,
-        deliveries=task.deliveries,
-        max_run=task.max_run,
-        effect=answer,
-        result=done.result if done else b"",
-        result_hash=done.result_hash if done else "",
-        reference=done.reference if done else "",
-        last_seq=run.last_seq,
-        last_hash=run.last_hash,
-        now=tx.now,
-    )
