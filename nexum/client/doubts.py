@@ -148,7 +148,7 @@ def _doubtful(store: Store, known: Known, decision: Decision) -> tuple[CellState
         raise NexumError(f"the run has no effect at {_place(decision.cell)}", code="NX-E404", where=_where(decision))
     if at.status is not CellStatus.IN_DOUBT:
         raise _not_in_doubt(store, known, decision)
-    node = known.plan.step_of(decision.cell.path).node
+    node = known.plan.node_at(decision.cell.path)
     assert isinstance(node, Effect)
     return at, node
 

@@ -95,7 +95,7 @@ def task_key(run_id: str, cell: Cell, at: CellState) -> TaskKey:
 
 def _new_task(plan: Plan, state: State, cell: Cell, at: CellState, key: TaskKey) -> NewTask:
     task = task_of(plan, cell, at)
-    node = plan.step_of(cell.path).node
+    node = plan.node_at(cell.path)
     effect = None
     if isinstance(node, Effect):
         effect = NewEffect(

@@ -348,7 +348,7 @@ class Engine:
         self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, deliveries: int, max_run: int
     ) -> Work:
         state = known.state
-        node = known.plan.step_of(cell.path).node
+        node = known.plan.node_at(cell.path)
         inputs = tuple((name, None if ref is None else read_payload(self.store, known, ref)) for name, ref in at.inputs)
         self._started.add((task, token))
         return Work(

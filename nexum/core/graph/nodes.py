@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from nexum.core.canonical import Json
-from nexum.core.graph.policies import Doubt, Frozen, Hold, RetryPolicy, TimeoutPolicy
+from nexum.core.graph.policies import MINUTE, Doubt, Frozen, Hold, Micros, RetryPolicy, TimeoutPolicy
 
 Schema = dict[str, Any]  # a JSON Schema as Pydantic writes it
 
@@ -59,6 +60,39 @@ class Read(_Node):
     kind: Literal["read"] = "read"
 
 
+class Reconciliation(Frozen):
+    """How the provider is asked what became of an effect in doubt.
+
+    The handler's parameters are those of the effect. `settle` is the longest time, in microseconds, for which a request
+    may still travel after its sender died: nothing that was not found before it has passed counts. `gap` lies between two
+    answers that have to agree.
+    """
+
+    handler: Handler
+    params: tuple[Param, ...] = ()
+    settle: Micros = 15 * MINUTE
+    gap: Micros = MINUTE
+    retry: RetryPolicy = RetryPolicy()
+    timeouts: TimeoutPolicy = TimeoutPolicy()
+
+
+class Compensation(Frozen):
+    """How an effect that happened is undone: an effect of its own, with its own key, retries and doubt.
+
+    A parameter's source is one of the sources of the effect, as they were recorded for it, or the effect itself: its output.
+    """
+
+    handler: Handler
+    params: tuple[Param, ...] = ()
+    output: Schema
+    tool: str
+    doubt: Doubt = Hold()
+    reconcile: Reconciliation | None = None
+    reference: str = ""
+    retry: RetryPolicy = RetryPolicy()
+    timeouts: TimeoutPolicy = TimeoutPolicy()
+
+
 class Effect(_Node):
     """Changes the outside world under an idempotency key.
 
@@ -71,6 +105,44 @@ class Effect(_Node):
     key: str = ""
     doubt: Doubt = Hold()
     reference: str = ""
+    reconcile: Reconciliation | None = None
+    compensate: Compensation | None = None
+
+    @cached_property
+    def asking(self) -> Read | None:
+        """The node of the inner activations `<id>/reconcile.1`, `.2` ...; None when nobody can be asked."""
+        how = self.reconcile
+        if how is None:
+            return None
+        return Read.model_construct(
+            id=f"{self.id}/reconcile",
+            handler=how.handler,
+            params=how.params,
+            output=self.output,
+            retry=how.retry,
+            timeouts=how.timeouts,
+            priority=self.priority,
+        )
+
+    @cached_property
+    def undo(self) -> Effect | None:
+        """The node of the inner activation `<id>/undo`; None when what was done stays."""
+        how = self.compensate
+        if how is None:
+            return None
+        return Effect.model_construct(
+            id=f"{self.id}/undo",
+            handler=how.handler,
+            params=how.params,
+            output=how.output,
+            retry=how.retry,
+            timeouts=how.timeouts,
+            priority=self.priority,
+            tool=how.tool,
+            doubt=how.doubt,
+            reconcile=how.reconcile,
+            reference=how.reference,
+        )
 
     def reference_in(self, output: Json) -> str:
         """The provider's own reference where the node says that it stands; "" when it says nothing or nothing is there."""

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from nexum.core.canonical import canonical_bytes, from_bytes
 from nexum.core.graph.nodes import INPUT, Compute, Effect, Llm, Node, Read, Schema
-from nexum.core.graph.policies import Frozen
+from nexum.core.graph.policies import Doubt, Frozen
 from nexum.core.ids import queue_name
 
 PREIMAGE = b"nexum-ir/1\n"
@@ -64,9 +64,16 @@ def _spell(graph: Graph) -> dict[str, Any]:
     spelled: dict[str, Any] = graph.model_dump(mode="json", exclude_defaults=True)
     for node, out in zip(graph.nodes, spelled["nodes"], strict=True):
         out["kind"] = node.kind
-        if isinstance(node, Effect) and "doubt" in out:
-            out["doubt"]["policy"] = node.doubt.policy
+        if isinstance(node, Effect):
+            _name_policy(node.doubt, out)
+            if node.compensate is not None:
+                _name_policy(node.compensate.doubt, out["compensate"])
     return spelled
+
+
+def _name_policy(doubt: Doubt, out: dict[str, Any]) -> None:
+    if "doubt" in out:
+        out["doubt"]["policy"] = doubt.policy
 
 
 def parse_graph(data: bytes) -> Graph:

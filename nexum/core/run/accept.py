@@ -79,7 +79,7 @@ def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) 
         return _ignored(message, "no attempt is under way there")
     if message.attempt != at.attempt:
         return _ignored(message, f"attempt {message.attempt} is over, {at.attempt} is under way")
-    node = plan.step_of(message.cell.path).node
+    node = plan.node_at(message.cell.path)
     if not isinstance(node, Effect):
         return message
     if message.sent != "unknown" and not at.doubtful:

@@ -19,7 +19,7 @@ FINAL = frozenset({"NX-R210", "NX-R211"})  # NonRetryable and Fail: the author k
 
 def after_failure(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
     """Decide about one cell that stands in ATTEMPT_FAILED."""
-    node = plan.step_of(cell.path).node
+    node = plan.node_at(cell.path)
     error = at.error
     assert error is not None
     if at.overdue:

@@ -93,7 +93,7 @@ def _abandon_round(state: State, cell: Cell, at: CellState) -> list[Body]:
 
 
 def _overdue(plan: Plan, cell: Cell) -> Body:
-    if isinstance(plan.step_of(cell.path).node, Effect):
+    if isinstance(plan.node_at(cell.path), Effect):
         return NodeStopping(cell, "timeout")
     return NodeFailed(cell, overdue_error(cell))
 

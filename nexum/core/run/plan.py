@@ -47,9 +47,26 @@ class Plan:
     sources: tuple[str, ...]
     looks: bool
 
-    def step_of(self, path: str) -> Step:
-        """The step that a path belongs to; `verdict/repair.1` belongs to `verdict`."""
-        return self.steps[path.partition("/")[0]]
+    def node_at(self, path: str) -> AnyNode:
+        """What is executed at a path: a node of the graph, or what an inner activation of one executes.
+
+        `verdict/repair.1` is the node `verdict` again; `refund/undo` and `refund/reconcile.1` are nodes that the effect
+        `refund` brings along. Raises `KeyError` for a path that the graph does not have.
+        """
+        name, _, inner = path.partition("/")
+        node = self.steps[name].node
+        for part in inner.split("/") if inner else ():
+            found = _inner(node, part.partition(".")[0])
+            if found is None:
+                raise KeyError(path)
+            node = found
+        return node
+
+
+def _inner(node: AnyNode, name: str) -> AnyNode | None:
+    if isinstance(node, Effect):
+        return {"undo": node.undo, "reconcile": node.asking}.get(name)
+    return node if name == "repair" else None
 
 
 def _build(graph: Graph) -> Plan:

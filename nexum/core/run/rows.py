@@ -43,7 +43,7 @@ def has_task(at: CellState) -> bool:
 
 def task_of(plan: Plan, cell: Cell, at: CellState) -> Task:
     """The task of a cell's current attempt."""
-    node = plan.step_of(cell.path).node
+    node = plan.node_at(cell.path)
     limit = node.timeouts.schedule_to_start
     return Task(
         cell=cell,
