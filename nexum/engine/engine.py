@@ -8,13 +8,9 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
-from collections.abc import Callable
-from typing import TypeVar
 
 from nexum.broker.doorbell import Doorbell
 from nexum.core.run.events import Cell, NodeStopping, RunClosing
-from nexum.core.run.fold import parent_of
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
 from nexum.crash import crash
@@ -22,8 +18,10 @@ from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
 from nexum.engine.draining import drain, grow
 from nexum.engine.graphs import Graphs
-from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, newer, read_payload
+from nexum.engine.handing import work_of
+from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, newer
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
+from nexum.engine.patience import patiently
 from nexum.engine.reports import (
     Report,
     as_accepted,
@@ -36,14 +34,12 @@ from nexum.engine.reports import (
 )
 from nexum.engine.seal import seal
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
-from nexum.engine.work import Outcome, Repair, Work
+from nexum.engine.work import Outcome, Work
 from nexum.errors import ConfigurationError, InternalError, UnavailableError
 from nexum.store.api import Advance, Claimed, StepAnswer, Store, TaskKey
 
 log = logging.getLogger("nexum.engine")
 
-T = TypeVar("T")
-PATIENCE = 30.0  # seconds for which a result is offered to a database that does not answer
 FIRST_TOKEN = 1
 UNFIT_PAUSE = 10_000_000  # us until a task is tried again that this installation could not begin
 
@@ -108,7 +104,7 @@ class Engine:
         With `keep=False` nothing is claimed. Raises `UnavailableError` only after half a minute of trying to record.
         """
         with self._lock:
-            report = self._patiently(
+            report = patiently(
                 lambda: outcome_report(
                     self.store,
                     work.task,
@@ -296,33 +292,19 @@ class Engine:
         run_id = report.task.run_id
         self._memory.forget(run_id)
         record = record_of(report, session=self.session, trace=trace, at=self._now())
-        answer = self._patiently(lambda: self.store.record(record))
+        answer = patiently(lambda: self.store.record(record))
         if answer.recorded:
-            self._patiently(lambda: self._drain(run_id, claim=(report.task, report.token)))
+            patiently(lambda: self._drain(run_id, claim=(report.task, report.token)))
 
     def _put_aside(self, task: TaskKey, token: int) -> None:
         """Give back a task of a run that is suspended, or that somebody else holds just now."""
         run_id = task.run_id
         if self.store.release(self.session, task, token):
-            self._patiently(lambda: suspend(self.store, run_id, None, actor=self._actor))
+            patiently(lambda: suspend(self.store, run_id, None, actor=self._actor))
 
     def _give_up(self, run_id: str, error: Exception, claim: Claim | None) -> None:
         self._memory.forget(run_id)
-        self._patiently(lambda: give_up(self.store, run_id, error, session=self.session, claim=claim))
-
-    def _patiently(self, act: Callable[[], T]) -> T:
-        """Repeat an idempotent act until the database answers, for at most `PATIENCE` seconds."""
-        until = time.monotonic() + PATIENCE
-        pause = 0.02
-        while True:
-            try:
-                return act()
-            except UnavailableError as error:
-                if time.monotonic() + pause > until:
-                    raise
-                log.warning("the database does not answer, trying again in %.2f s: %s", pause, error.message)
-                time.sleep(pause)
-                pause = min(pause * 2, 1.0)
+        patiently(lambda: give_up(self.store, run_id, error, session=self.session, claim=claim))
 
     # reading
 
@@ -347,39 +329,9 @@ class Engine:
     def _work(
         self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, deliveries: int, max_run: int
     ) -> Work:
-        state = known.state
-        node = known.plan.node_at(cell.path)
-        inputs = tuple((name, None if ref is None else read_payload(self.store, known, ref)) for name, ref in at.inputs)
         self._started.add((task, token))
-        return Work(
-            task=task,
-            token=token,
-            deliveries=deliveries,
-            graph=known.plan.graph,
-            node=node,
-            cell=cell,
-            attempt=task.attempt,
-            inputs=inputs,
-            input_hash=at.input_hash,
-            key=at.key,
-            model=at.model,
-            max_run=max_run,
-            now=self._now(),
-            scheduled_at=at.scheduled_at,
-            tenant=state.tenant,
-            run_key=state.run_key,
-            trace=known.trace,
-            repair=self._repair(known, cell),
-        )
-
-    def _repair(self, known: Known, cell: Cell) -> Repair | None:
-        parent = parent_of(cell)
-        if parent is None:
-            return None
-        above = known.state.cells[parent]
-        assert above.error is not None
-        raw = read_payload(self.store, known, above.raw) if above.raw is not None else b""
-        return Repair(above.rounds, raw, above.error)
+        now = self._now()
+        return work_of(self.store, known, cell, at, task, token=token, deliveries=deliveries, max_run=max_run, now=now)
 
     def _discard(self, claimed: Claimed) -> None:
         """A task that the events do not know (any more): let the run's own drain put the rows right."""

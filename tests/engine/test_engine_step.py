@@ -385,7 +385,7 @@ def test_an_effect_whose_result_could_not_be_recorded_is_not_adopted_and_sent_ag
     g = graph(effect("pay", "input", doubt=Hold()))
     run = driver.start(g).run_id
     (work,) = driver.claim(g)
-    monkeypatch.setattr("nexum.engine.engine.PATIENCE", 0.0)
+    monkeypatch.setattr("nexum.engine.patience.PATIENCE", 0.0)
     away.away = True
     with pytest.raises(UnavailableError):
         driver.engine.finish(work, Succeeded(b'"paid"'))

@@ -1,0 +1,57 @@
+"""Handing work out: what an attempt needs, read from the run as it stands."""
+
+from __future__ import annotations
+
+from nexum.core.run.events import Cell
+from nexum.core.run.fold import parent_of
+from nexum.core.run.state import CellState
+from nexum.engine.loading import read_payload
+from nexum.engine.memory import Known
+from nexum.engine.work import Repair, Work
+from nexum.store.api import Store, TaskKey
+
+
+def work_of(
+    store: Store,
+    known: Known,
+    cell: Cell,
+    at: CellState,
+    task: TaskKey,
+    *,
+    token: int,
+    deliveries: int,
+    max_run: int,
+    now: int,
+) -> Work:
+    """The work of a task that a session holds with `token`; `max_run` and `now` are microseconds."""
+    state = known.state
+    return Work(
+        task=task,
+        token=token,
+        deliveries=deliveries,
+        graph=known.plan.graph,
+        node=known.plan.node_at(cell.path),
+        cell=cell,
+        attempt=task.attempt,
+        inputs=tuple((name, None if ref is None else read_payload(store, known, ref)) for name, ref in at.inputs),
+        input_hash=at.input_hash,
+        key=at.key,
+        model=at.model,
+        max_run=max_run,
+        now=now,
+        scheduled_at=at.scheduled_at,
+        tenant=state.tenant,
+        run_key=state.run_key,
+        trace=known.trace,
+        repair=_repair(store, known, cell),
+    )
+
+
+def _repair(store: Store, known: Known, cell: Cell) -> Repair | None:
+    parent = parent_of(cell)
+    if parent is None or "/repair." not in cell.path:
+        return None
+    above = known.state.cells[parent]
+    assert above.error is not None
+    raw = read_payload(store, known, above.raw) if above.raw is not None else b""
+    return Repair(above.rounds, raw, above.error)
