@@ -57,10 +57,11 @@ class PostgresStore(Verbs):
             return self._step_in_statements(record, advance)
         with self.database.alone() as tx:
             if postgres_calls.fits_chain(record, advance):
-                sql, values = postgres_calls.chain_call(record, advance, tx.fixed)
-            else:
-                sql, values = postgres_calls.STEP, postgres_calls.step_arguments(record, advance, tx.fixed)
-            return StepAnswer(*tx.execute(sql, values).fetchone())
+                said = postgres_calls.chain_argument(record, advance, tx.fixed)
+                cas, recorded, claimed, mail, now = tx.execute(postgres_calls.CHAIN, (said,)).fetchone()[0]
+                return StepAnswer(cas == 1, recorded == 1, claimed == 1, mail == 1, now)
+            arguments = postgres_calls.step_arguments(record, advance, tx.fixed)
+            return StepAnswer(*tx.execute(postgres_calls.STEP, arguments).fetchone())
 
     def _step_in_statements(self, record: Record, advance: Advance) -> StepAnswer:
         with self._statements() as tx:

@@ -27,13 +27,8 @@ _DROPS = (_TEXTS, *[_WHOLES] * 3)
 _TASKS = (_TEXTS, *[_WHOLES] * 3, _TEXTS, _TEXTS, *[_WHOLES] * 4, *[_TEXTS] * 6, _WHOLES)
 _TIMERS = (_TEXTS, _WHOLES, _TEXTS, _TEXTS)
 
-# Whole numbers are spelt before the driver sees the text: it takes longer for one of them than for a name.
-_CHAIN = """SELECT * FROM nexum_step_chain_v1(
-    %%s, %%s, %d, %%s, %%s, %d, %%s, %%s, %%s, %d,
-    %%s, %%s, %d, %d, %d, %%s, %%s, %%s, %%s,
-    %%s, %%s, %d, %d, %d, %%s, %%s,
-    %d, %%s, %%s, %d, %d, %d, %d, %s, %d"""
-_EFFECTS = ", %%s, %d, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %%s, %d"
+CHAIN = "SELECT nexum_step_chain_v1(%s)"
+_NO_EFFECTS = ',"",0,"",,"","","","","","","","","",0'  # the outcome of an effect and the claim of another
 STEP = _call("nexum_step_v1", *[""] * 27, *_EVENTS, *_DROPS, *_TASKS, *_TIMERS, "", "")
 RECORD = _call("nexum_record_v1", *[""] * 20)
 
@@ -67,27 +62,41 @@ def fits_chain(record: Record, advance: Advance) -> bool:
     )
 
 
-def chain_call(record: Record, advance: Advance, fixed: int) -> tuple[str, list[Any]]:
-    """The call of `nexum_step_chain_v1`: its text, and what the driver quotes."""
+def chain_argument(record: Record, advance: Advance, fixed: int) -> str:
+    """The one argument of `nexum_step_chain_v1`: a literal of the type `nexum_chain_v1`, in the order of its fields."""
     a, b = advance.events
     task, outcome = advance.new_tasks[0], record.effect
-    claim = "true" if advance.claim == 0 else "false"
-    text = _CHAIN % (
-        *(advance.seq, a.at, a.schema, a.visit, a.item, a.attempt, b.visit, b.item, b.attempt),
-        *(task.key.attempt, task.priority, task.not_before, task.start_by, task.max_run, claim, fixed),
+    claim = "t" if advance.claim == 0 else "f"
+    said = (
+        f"{_text(advance.run_id)},{_text(advance.tenant)},{advance.seq},{_raw(advance.hash)},{_text(record.session)},"
+        f"{a.at},{_text(a.actor)},{_text(a.trace)},{_text(a.engine)},{a.schema},"
+        f"{_text(a.type)},{_text(a.path)},{a.visit},{a.item},{a.attempt},{_text(a.dedupe)},{_raw(a.body)},"
+        f"{_raw(a.payload)},{_raw(a.hash)},"
+        f"{_text(b.type)},{_text(b.path)},{b.visit},{b.item},{b.attempt},{_raw(b.body)},{_raw(b.hash)},"
+        f"{task.key.attempt},{_text(task.kind)},{_text(task.queue)},{task.priority},{task.not_before},{task.start_by},"
+        f"{task.max_run},{claim},{fixed}"
     )
-    values: list[Any] = [
-        *(advance.run_id, advance.tenant, advance.hash, record.session, a.actor, a.trace, a.engine),
-        *(a.type, a.path, a.dedupe, a.body, a.payload, a.hash),
-        *(b.type, b.path, b.body, b.hash, task.kind, task.queue),
-    ]
     if outcome is None and task.effect is None:
-        return text + ")", values
+        return f"({said}{_NO_EFFECTS})"
     outcome, act = outcome or NOTHING, task.effect or NO_EFFECT
-    result = None if outcome.result == a.payload else outcome.result  # the payload travels once
-    values += (outcome.key, outcome.state, result, outcome.result_hash, clean(outcome.reference), outcome.raw)
-    values += (act.key, act.scope, act.business_key, act.input_hash, act.tool, act.policy)
-    return text + _EFFECTS % (outcome.token, act.ttl) + ")", values
+    result = "" if outcome.result == a.payload else _raw(outcome.result)  # the payload travels once
+    return (
+        f"({said},{_text(outcome.key)},{outcome.token},{_text(outcome.state)},{result},{_text(outcome.result_hash)},"
+        f"{_text(clean(outcome.reference))},{_raw(outcome.raw)},{_text(act.key)},{_text(act.scope)},"
+        f"{_text(act.business_key)},{_text(act.input_hash)},{_text(act.tool)},{_text(act.policy)},{act.ttl})"
+    )
+
+
+def _text(text: str) -> str:
+    """A text as a field of a composite literal; an empty one is not NULL."""
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '""')
+    return f'"{text}"'
+
+
+def _raw(data: bytes) -> str:
+    """Bytes as a field of a composite literal."""
+    return f'"\\\\x{data.hex()}"'
 
 
 def step_arguments(record: Record, advance: Advance, fixed: int) -> list[Any]:

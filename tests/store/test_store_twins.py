@@ -1,4 +1,4 @@
-"""The step exists six times: scalar function, array function, plain statements beside them and without them, SQLite, memory.
+"""The step exists six times: function of chains, array function, plain statements beside them and without them, SQLite, memory.
 
 They leave the same tables.
 """
@@ -202,18 +202,44 @@ def test_all_six_leave_identical_tables_and_answers(stores: dict[str, Store], sc
         assert played(stores[kind], kind, script) == expected, kind
 
 
-def test_the_ordinary_step_takes_the_scalar_function(stores: dict[str, Store], shared_postgres: str) -> None:
+def test_the_ordinary_step_takes_the_function_of_chains(stores: dict[str, Store], shared_postgres: str) -> None:
     called = []
 
-    def seen(fact: Record, further: Advance, fixed: int) -> tuple[str, list[Any]]:
+    def seen(fact: Record, further: Advance, fixed: int) -> str:
         called.append(fact)
         return chain(fact, further, fixed)
 
-    chain = postgres_calls.chain_call
-    with patch.object(postgres_calls, "chain_call", seen):
+    chain = postgres_calls.chain_argument
+    with patch.object(postgres_calls, "chain_argument", seen):
         played(stores["postgresql"], "function", [Move(), Move(acts=True), Move(shape="fork")])
 
     assert len(called) == 2
+
+
+@pytest.mark.parametrize("text", ['"', "\\", '\\"', ",", "()", "", "NULL", " a ", "\\x00", "null", "日本\n"])
+def test_any_text_may_stand_in_an_ordinary_step(stores: dict[str, Store], text: str) -> None:
+    emptied(stores["postgresql"])
+    store, first = stores["postgresql"], task("run", "a", effect=effect("k"))
+    head = start(store, first)
+    assert store.claim_one("s1", first.key)
+    following = task("run", f"b{text}", effect=effect(f"k2{text}"))
+    fact = record(first.key, outcome("k"))
+    fact = fact._replace(effect=fact.effect._replace(reference=text, raw=text.encode()))
+    onward = advance(
+        head,
+        completed(first.key),
+        {"path": following.key.path},
+        drop_tasks=(first.key,),
+        new_tasks=(following,),
+        claim=0,
+    )
+    assert postgres_calls.fits_chain(fact, onward)
+
+    assert store.step(fact, onward)[:4] == (True, True, True, False)
+
+    assert [held.key for held in store.adopt("s1")] == [following.key]
+    (kept,) = [row for row in rows_of(store, "nexum_effects") if row["key"] == "k"]
+    assert (kept["reference"], bytes(kept["raw"])) == (text, text.encode())
 
 
 def test_steps_never_read_a_hot_table_from_end_to_end(stores: dict[str, Store], shared_postgres: str) -> None:
