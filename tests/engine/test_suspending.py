@@ -142,7 +142,7 @@ def test_an_exception_that_nobody_foresaw_suspends_the_run(driver: Driver, monke
     def broken(*_: object) -> bytes:
         raise ZeroDivisionError("a bug of ours")
 
-    monkeypatch.setattr("nexum.engine.engine.read_payload", broken)
+    monkeypatch.setattr("nexum.engine.handing.read_payload", broken)
     assert driver.claim(CHAIN) == []
 
     error = from_bytes(driver.events(run)[-1].body)["error"]
