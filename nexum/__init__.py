@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from nexum.sdk.handles import Handle
     from nexum.sdk.policies import Dedupes, Retry, Timeouts
     from nexum.sdk.prompt import Message, Prompt
+    from nexum.sdk.tx import Tx
     from nexum.sdk.workflow import Workflow
 
 __all__ = [
@@ -49,6 +50,7 @@ __all__ = [
     "Retry",
     "RetryAfter",
     "Timeouts",
+    "Tx",
     "UnavailableError",
     "Workflow",
     "__version__",
@@ -68,6 +70,7 @@ _ROOMS = {
     "nexum.sdk.handles": "Handle",
     "nexum.sdk.policies": "Dedupes Retry Timeouts",
     "nexum.sdk.prompt": "Message Prompt",
+    "nexum.sdk.tx": "Tx",
     "nexum.sdk.workflow": "Workflow",
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names.split()}

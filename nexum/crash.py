@@ -36,6 +36,8 @@ POINTS = frozenset(
         "start.after_insert",
         "step.after_commit",
         "sweep.after_rule",
+        "transaction.after_commit",
+        "transaction.before_commit",
         "worker.before_session",
     }
 )

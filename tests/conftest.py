@@ -79,6 +79,7 @@ PROCESSES = frozenset(
         "test_shop_project",
         "test_shop_running",
         "test_tokens",
+        "test_transaction_killed",
         "test_tutorial",
         "test_worker_logs",
         "test_worker_start",

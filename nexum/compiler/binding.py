@@ -1,6 +1,6 @@
 """Where each parameter of a handler gets its value, said by its name.
 
-In this order: an annotation of an injected type (`Context`); the name of a node; the annotation of the workflow's input
+In this order: an annotation of an injected type (`Context`, and what its kind of node acts through); the name of a node; the annotation of the workflow's input
 model, or the name `input`. Anything else is an error that names what was probably meant.
 """
 
@@ -40,6 +40,11 @@ class Marks:
 
     context: type
     prompt: type
+    means: Mapping[str, type]  # by kind of node: what a handler of that kind may ask for, to act through it
+
+    def kind_of_means(self, kind: Any) -> str:
+        """The kind of node whose handlers act through this type; "" when it is an ordinary type."""
+        return next((node for node, mean in self.means.items() if kind is mean), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,7 @@ class Signature:
 
     params: tuple[Bound, ...] = ()
     contexts: tuple[str, ...] = ()
+    means: tuple[str, ...] = ()
     output: Any = None
     adapter: TypeAdapter[Any] | None = None
     schema: Schema = field(default_factory=dict)
@@ -88,6 +94,7 @@ def bind(declared: Declared, scope: Scope, problems: list[Diagnostic]) -> Signat
     """Bind every parameter of a node's handler; what cannot be bound goes to `problems`."""
     params: list[Bound] = []
     contexts: list[str] = []
+    means: list[str] = []
     for parameter in _signature(declared, problems):
         found = _annotation(declared, parameter.name, scope, problems)
         if found is None:
@@ -103,6 +110,11 @@ def bind(declared: Declared, scope: Scope, problems: list[Diagnostic]) -> Signat
             )
         elif kind is scope.marks.context:
             contexts.append(parameter.name)
+        elif belongs := scope.marks.kind_of_means(kind):
+            means.append(parameter.name)
+            if belongs != declared.kind:
+                message = f"`{declared.id}` is a {declared.kind} node and takes `{parameter.name}: {name_of(kind)}`"
+                problems.append(finding("NX-B151", message, parameter_span(declared, parameter.name)))
         else:
             bound = _bound(declared, parameter.name, kind, scope, problems)
             params.extend([bound] if bound else [])
@@ -110,7 +122,7 @@ def bind(declared: Declared, scope: Scope, problems: list[Diagnostic]) -> Signat
     if inspect.isgeneratorfunction(plain(declared.handler)) or inspect.isasyncgenfunction(plain(declared.handler)):
         message = f"`{declared.id}` yields, so a call of it gives a generator, not what it is annotated with"
         problems.append(finding("NX-B132", message, handler_span(declared)))
-    return Signature(tuple(params), tuple(contexts), output, adapter, schema)
+    return Signature(tuple(params), tuple(contexts), tuple(means), output, adapter, schema)
 
 
 def _signature(declared: Declared, problems: list[Diagnostic]) -> Iterable[inspect.Parameter]:

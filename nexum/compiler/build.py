@@ -150,6 +150,7 @@ def _handler(node: Checked) -> BoundHandler:
         call=node.declared.handler,
         params={param.name: param.adapter for param in signature.params},
         contexts=signature.contexts,
+        means=signature.means,
         output=signature.adapter,
         is_async=inspect.iscoroutinefunction(plain(node.declared.handler)),
     )

@@ -12,7 +12,7 @@ from nexum.compiler.reads import reads
 from nexum.compiler.sources import definition
 from nexum.core.expr.spell import spell
 from nexum.core.expr.syntax import Expr
-from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read
+from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read, Transaction
 from nexum.core.graph.workflow import AnyNode
 
 
@@ -35,6 +35,8 @@ def node_of(node: Checked) -> AnyNode:
             return Compute(**shared)
         case "read":
             return Read(**shared)
+        case "transaction":
+            return Transaction(**shared)
         case "effect":
             return Effect(
                 **shared,

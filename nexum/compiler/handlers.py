@@ -19,6 +19,7 @@ _REASON = 200  # characters
 @dataclass(frozen=True, slots=True)
 class BoundHandler:
     """One node's code. `params` validate what comes in by name, `contexts` are the parameters that take a Context.
+    `means` are those that take what the handler acts through: the transaction of a transaction node.
 
     `output` validates what counts as the node's result: the return value, or, for llm nodes, the model's answer.
     """
@@ -27,13 +28,16 @@ class BoundHandler:
     call: Callable[..., Any]
     params: Mapping[str, TypeAdapter[Any]]
     contexts: tuple[str, ...]
+    means: tuple[str, ...]
     output: TypeAdapter[Any]
     is_async: bool
 
-    def arguments(self, inputs: Iterable[tuple[str, bytes | None]], context: object) -> dict[str, Any]:
+    def arguments(
+        self, inputs: Iterable[tuple[str, bytes | None]], context: object, mean: object = None
+    ) -> dict[str, Any]:
         """The keyword arguments for one call. Raises `pydantic.ValidationError` when an input does not fit."""
         given = {name: None if data is None else self.params[name].validate_json(data) for name, data in inputs}
-        return {**given, **dict.fromkeys(self.contexts, context)}
+        return {**given, **dict.fromkeys(self.contexts, context), **dict.fromkeys(self.means, mean)}
 
     def spell(self, value: object) -> bytes:
         """A result as canonical JSON.

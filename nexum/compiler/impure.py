@@ -19,7 +19,7 @@ ENVIRONMENT = Ban("the environment", "make it a field of the input, or read it i
 FILES = Ban("files", "read files in a `read` node, write them in an `effect` node")
 NETWORK = Ban("the network", "make it a `read` node, or an `effect` node if it changes something")
 PROGRAMS = Ban("other programs or threads", "make it a `read` or an `effect` node")
-DATABASE = Ban("a database", "read rows in a `read` node, write them in an `effect` node")
+DATABASE = Ban("a database", "read rows in a `read` node, write them in a `transaction` node")
 
 _FAMILIES: dict[Ban, str] = {
     CLOCK: """

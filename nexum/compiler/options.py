@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 
+from nexum.compiler.annotations import plain
 from nexum.compiler.declared import Declared
 from nexum.compiler.diagnostics import did_you_mean, finding
-from nexum.compiler.sources import line_span, option_span
+from nexum.compiler.sources import handler_span, line_span, option_span
 from nexum.core.graph.nodes import Schema
 from nexum.core.graph.policies import SECOND, TimeoutPolicy
 from nexum.core.schema import field_at, fields
@@ -18,9 +20,12 @@ _DEFAULTS = TimeoutPolicy()
 
 
 def check_options(node: Declared) -> Iterator[Diagnostic]:
-    """Findings about tool, models, priority, repair rounds and time limits of one node."""
+    """Findings about colour, tool, models, priority, repair rounds and time limits of one node."""
     for code, option, message in node.problems:
         yield finding(code, message, option_span(node, option))
+    if node.kind == "transaction" and inspect.iscoroutinefunction(plain(node.handler)):
+        message = f"transaction `{node.id}` is an `async def`"
+        yield finding("NX-B150", message, handler_span(node))
     if node.kind == "effect" and not node.tool:
         yield finding("NX-B117", f"effect `{node.id}` names no tool", line_span(node.place))
     if node.kind == "llm" and not (node.models and all(node.models)):

@@ -9,7 +9,7 @@ Everyone who held the row looks for mail again after letting go, because an arri
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nexum.core.run.accept import accept
@@ -110,6 +110,18 @@ def drain(
     return result
 
 
+def fold_one(
+    store: Store, held: Drain, known: Known, message: Body, mail: Mail, clock: Callable[[], int]
+) -> Sequence[tuple[str, TaskKey]]:
+    """Advance a held run by one message and write what follows; gives the tasks that became ready, with their queues.
+
+    Raises what deciding cannot be blamed for: `UnavailableError`, `InternalError`.
+    """
+    result = Drained()
+    _Round(store, held, known, result, clock()).append(message, mail)
+    return result.ready
+
+
 class _Round:
     """One transaction's worth of mail of one run."""
 
@@ -146,10 +158,10 @@ class _Round:
         except (KeyError, TypeError, ValueError) as error:
             self._held.bury(row, f"NX-X102 {type(error).__name__}: {error}")
             return
-        self._append(message, row.mail)
+        self.append(message, row.mail)
         self._held.take([row.id])
 
-    def _append(self, message: Body, mail: Mail) -> None:
+    def append(self, message: Body, mail: Mail) -> None:
         """Advance by one message and write it; tasks that were told to stop before they began are answered at once."""
         known, before = self._known, self._known.state
         if mail.payload and isinstance(message, NodeCompleted | DoubtResolved) and message.output is not None:
@@ -190,7 +202,7 @@ class _Round:
         self._result.ready.extend((task.queue, task.key) for task in added if task.not_before <= self._now)
         for key in self._never_begun(grown):
             stopped = AttemptStopped(Cell(key.path, key.visit, key.item), key.attempt, claimed=False)
-            self._append(stopped, Mail(key.run_id, dedupe_of(key, stopped), "AttemptStopped", b"", actor="engine"))
+            self.append(stopped, Mail(key.run_id, dedupe_of(key, stopped), "AttemptStopped", b"", actor="engine"))
 
     def _never_begun(self, grown: Grown) -> list[TaskKey]:
         """Tasks of cells that were just asked to stop and that nobody had claimed."""

@@ -16,6 +16,7 @@ from nexum.core.values import INLINE_MAX
 from nexum.crash import crash
 from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
+from nexum.engine.completing import complete_within, is_known
 from nexum.engine.draining import drain, grow
 from nexum.engine.graphs import Graphs
 from nexum.engine.handing import work_of
@@ -34,7 +35,7 @@ from nexum.engine.reports import (
 )
 from nexum.engine.seal import seal
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
-from nexum.engine.work import Outcome, Work
+from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Unanswered, Work
 from nexum.errors import ConfigurationError, InternalError, UnavailableError
 from nexum.store.api import Advance, Claimed, StepAnswer, Store, TaskKey
 
@@ -104,12 +105,18 @@ class Engine:
         With `keep=False` nothing is claimed. Raises `UnavailableError` only after half a minute of trying to record.
         """
         with self._lock:
+            if isinstance(outcome, Unanswered):
+                known_now = patiently(lambda: is_known(self.store, work))
+                outcome = TakenBack() if known_now else outcome.instead
+            if isinstance(outcome, Committed | TakenBack):
+                return self._go_on(work, outcome, keep=keep)
+            reported = outcome
             report = patiently(
                 lambda: outcome_report(
                     self.store,
                     work.task,
                     work.token,
-                    outcome,
+                    reported,
                     tenant=work.tenant,
                     key=work.key,
                     inline_max=self._inline_max,
@@ -124,6 +131,26 @@ class Engine:
             # only now: a result that could not be recorded is offered again, and its task must not be adopted meanwhile
             self._started.discard((work.task, work.token))
             return following
+
+    def complete(self, store: Store, work: Work, outcome: Succeeded) -> Committed | TakenBack:
+        """Complete a transaction node inside the caller's transaction, which `store` is bound to; then commit, or roll back.
+
+        Whatever becomes of it, offer the outcome to `finish`. Raises what `complete_within` does: then roll back.
+        """
+        with self._lock:
+            known = self._memory.get(work.task.run_id)
+            self._memory.forget(work.task.run_id)
+            return complete_within(
+                store,
+                self.graphs,
+                work,
+                outcome,
+                known=known,
+                session=self.session,
+                actor=self._actor,
+                clock=self._now,
+                inline_max=self._inline_max,
+            )
 
     def adopt(self) -> list[Work]:
         """Take up tasks that this session holds without knowing: claimed by an answer that never arrived."""
@@ -286,6 +313,21 @@ class Engine:
             return None
         max_run = made.new_tasks[made.claim].max_run
         return self._work(known, cell, at, claimed, FIRST_TOKEN, 1, max_run)
+
+    def _go_on(self, work: Work, outcome: Committed | TakenBack, *, keep: bool) -> Work | None:
+        """After a transaction node: nothing is left to record, and what follows may be taken as anybody would."""
+        run_id = work.task.run_id
+        self._started.discard((work.task, work.token))
+        ready = list(outcome.ready) if isinstance(outcome, Committed) else []
+        if isinstance(outcome, Committed) and not outcome.known.state.phase.is_ended:
+            self._memory.put(outcome.known)
+            keep_snapshot(self.store, outcome.known)
+        if not isinstance(outcome, Committed) or self.store.has_mail(run_id):
+            self._drain(run_id)
+        claimed = self.store.claim_one(self.session, ready[0][1]) if keep and ready else None
+        for queue, key in ready[claimed is not None :]:
+            self._doorbell.ring(queue, key)
+        return self.begin(claimed) if claimed is not None else None
 
     def _record_and_drain(self, report: Report, trace: str) -> None:
         """Make the result durable whatever else is wrong, then advance by the slow path and take up lost claims."""

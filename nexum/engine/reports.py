@@ -8,7 +8,7 @@ from nexum.core.canonical import sha256_hex
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, Error, NodeCompleted
 from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
-from nexum.engine.work import Failed, Outcome, Succeeded
+from nexum.engine.work import Failed, Reported, Succeeded
 from nexum.store.api import Claimed, EffectOutcome, Mail, Record, Store, TaskKey
 
 TEXT_MAX = 16_384
@@ -28,7 +28,7 @@ def outcome_report(
     store: Store,
     task: TaskKey,
     token: int,
-    outcome: Outcome,
+    outcome: Reported,
     *,
     tenant: str,
     key: str,

@@ -1,7 +1,8 @@
 """What passes between the engine and whoever executes a node: work goes out, an outcome comes back.
 
 The engine never runs a handler and a worker never decides: `Engine.begin` turns a claim into `Work`, the worker executes
-it, `Engine.finish` records the outcome, lets the run advance, and may hand back the next `Work` of the same run.
+it, `Engine.finish` records the outcome, lets the run advance, and may hand back the next `Work` of the same run. Only the
+success of a transaction node is recorded earlier, inside the transaction that the handler wrote in (`Engine.complete`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from nexum.core.graph.nodes import Compute, Effect, Llm, Read
-from nexum.core.graph.workflow import Graph
+from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.core.run.events import Cell, Error, Usage
+from nexum.engine.memory import Known
 from nexum.store.api import TaskKey
 
 
@@ -36,7 +37,7 @@ class Work(NamedTuple):
     token: int
     deliveries: int
     graph: Graph
-    node: Compute | Read | Effect | Llm
+    node: AnyNode
     cell: Cell
     attempt: int
     inputs: tuple[tuple[str, bytes | None], ...]
@@ -85,4 +86,30 @@ class Failed:
     journal: bytes = b""
 
 
-Outcome = Succeeded | Failed
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """A transaction node's writes and its completion are one commit; nothing is left to record.
+
+    `size` is that of the output in bytes, `known` the run as it stands since, `ready` are the tasks that became ready, with
+    their queues.
+    """
+
+    size: int
+    known: Known
+    ready: tuple[tuple[str, TaskKey], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TakenBack:
+    """A transaction node's writes were rolled back, for the task was no longer this session's; nothing is to be said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The commit of a transaction node was sent and not answered; `instead` is the outcome if it did not take place."""
+
+    instead: Failed
+
+
+Reported = Succeeded | Failed
+Outcome = Reported | Committed | TakenBack | Unanswered

@@ -36,6 +36,10 @@ class Fluent(Generic[In]):
         """Add a function that asks the outside world and changes nothing."""
         return self._add("read", name, handler, here(1), options)
 
+    def transaction(self, name: str, handler: Handler, **options: Unpack[NodeOptions]) -> Self:
+        """Add a function that writes to the engine's own database, in one commit with its completion."""
+        return self._add("transaction", name, handler, here(1), options)
+
     def effect(self, name: str, handler: Handler, **options: Unpack[EffectOptions]) -> Self:
         """Add a function that changes the outside world under an idempotency key."""
         return self._add("effect", name, handler, here(1), options)

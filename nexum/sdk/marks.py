@@ -5,5 +5,6 @@ from __future__ import annotations
 from nexum.compiler.binding import Marks
 from nexum.sdk.context import Context
 from nexum.sdk.prompt import Prompt
+from nexum.sdk.tx import Tx
 
-MARKS = Marks(context=Context, prompt=Prompt)
+MARKS = Marks(context=Context, prompt=Prompt, means={"transaction": Tx})

@@ -72,6 +72,14 @@ class Workflow(Generic[In]):
         """Declare a function that asks the outside world and changes nothing. It may run again; recorded once."""
         return self._decorator("read", here(1), options)
 
+    def transaction(self, **options: Unpack[NodeOptions]) -> Decorate:
+        """Declare a function that writes to the engine's own database: its writes and its completion are one commit.
+
+        It writes through Django's ORM on the alias of Nexum's tables, or through the connection of a parameter annotated
+        `Tx`. It is rolled back whole when it raises, and may run again then; it must be a plain `def`.
+        """
+        return self._decorator("transaction", here(1), options)
+
     def effect(self, **options: Unpack[EffectOptions]) -> Decorate:
         """Declare a function that changes the outside world under an idempotency key (`ctx.idempotency_key`)."""
         return self._decorator("effect", here(1), options)

@@ -83,6 +83,9 @@ class Drain(Protocol):
     def apply(self, advance: Advance) -> None:
         """Append and change rows; `InternalError` when the run is not at `(seq, hash)`."""
 
+    def holds(self, key: TaskKey, session: str, token: int) -> bool:
+        """Whether this session holds a task under this token; nobody takes it away before the end of the transaction."""
+
     def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
         """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""
 
@@ -143,6 +146,13 @@ class Store(Protocol):
     # the slow path
     def drain(self, run_id: str, *, wait: bool) -> AbstractContextManager[Drain | None]:
         """Lock one run (None: it is busy and `wait` is False, or it does not exist)."""
+
+    def drain_within(self, run_id: str) -> AbstractContextManager[Drain | None]:
+        """Lock one run inside the caller's transaction, which commits or takes back everything; waits ten seconds at most.
+
+        For the engine alone, at the end of a transaction that it opened itself: whoever else holds a run's row across round
+        trips stops everybody.
+        """
 
     def has_mail(self, run_id: str) -> bool:
         """Whether the inbox has rows for this run."""

@@ -201,6 +201,25 @@ def database_url(alias: str = DEFAULT_DB_ALIAS) -> str:
     return f"postgresql://{place}{server}{port}/{quote(found['NAME'])}{query}"
 
 
+def alias_of(url: str, preferred: str = DEFAULT_DB_ALIAS) -> str:
+    """The alias of the project's DATABASES that is the database at `url`, `preferred` among several; "" when there is none."""
+    wanted = _place(url)
+    for alias in (preferred, *sorted(connections.settings)):
+        if alias not in connections.settings or connections[alias].vendor not in ("sqlite", "postgresql"):
+            continue
+        if _place(database_url(alias)) == wanted:
+            return alias
+    return ""
+
+
+def _place(url: str) -> tuple[str, ...]:
+    """Which database an address means, whoever opens it and how."""
+    address = parse(url)
+    if address.dialect == "sqlite":
+        return (address.dialect, str(Path(address.path).absolute()))
+    return (address.dialect, address.host or "localhost", address.port or "5432", address.name)
+
+
 def _server(address: Address) -> dict[str, Any]:
     return {
         "USER": address.user,

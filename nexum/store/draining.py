@@ -13,6 +13,11 @@ from nexum.store.tables import inbox_dead, late_arrivals
 _INSERT_DEAD = Insert(inbox_dead, keep=True, without=("id",))
 _INSERT_LATE = Insert(late_arrivals, keep=True, without=("id",))
 _TAKE = Statement("DELETE FROM nexum_inbox WHERE id = :id")
+_MINE = """
+    SELECT 1 FROM nexum_tasks
+     WHERE run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt
+       AND state = 'CLAIMED' AND session = :session AND token = :token"""
+_HOLDS = Statement(f"{_MINE} FOR UPDATE", sqlite=_MINE)
 ALL = 1_000_000_000
 
 
@@ -43,6 +48,10 @@ class HeldRun:
         """
         advancing.apply(self._tx, advance, self._tx.now())
         self.head = self.head._replace(seq=advance.new_seq, hash=advance.new_hash, status=advance.status)
+
+    def holds(self, key: TaskKey, session: str, token: int) -> bool:
+        """Whether this session holds a task under this token; nobody takes it away before the end of the transaction."""
+        return self._tx.row(_HOLDS, **key._asdict(), session=session, token=token) is not None
 
     def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
         """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""

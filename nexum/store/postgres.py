@@ -26,6 +26,8 @@ _SILENCE = "SET LOCAL idle_in_transaction_session_timeout = '5s'"
 _BY_INDEX = "SET LOCAL enable_seqscan = off"  # statistics of tables that were empty a moment ago mislead the planner
 _LIMITS = f"SET LOCAL lock_timeout = '250ms'; {_SILENCE}; {_BY_INDEX};"
 _LOCK = Statement(f"{_LIMITS} SELECT 1 FROM nexum_runs WHERE run_id = :run_id FOR NO KEY UPDATE")  # noqa: S608
+_PATIENT = f"SET LOCAL lock_timeout = '10s'; {_SILENCE}; {_BY_INDEX};"  # a caller has more to lose than a round
+_LOCK_WITHIN = Statement(f"{_PATIENT} SELECT 1 FROM nexum_runs WHERE run_id = :run_id FOR NO KEY UPDATE")  # noqa: S608
 _TRY_LOCK = Statement(f"{_LIMITS} SELECT 1 FROM nexum_runs WHERE run_id = :run_id FOR NO KEY UPDATE SKIP LOCKED")  # noqa: S608
 _CLAIM = "SELECT * FROM nexum_claim_v1(%s, %s::text[], %s, %s) ORDER BY o_priority, o_created_at, 1, 2, 3, 4"
 _CLAIM_ONE = "SELECT * FROM nexum_claim_one_v1(%s, %s, %s, %s, %s, %s, %s)"
@@ -103,6 +105,14 @@ class PostgresStore(Verbs):
         """Lock one run. With `wait`, raises `UnavailableError` NX-S104 when it stays busy for 250 ms."""
         with self.database.transaction() as tx:
             held = tx.row(_LOCK if wait else _TRY_LOCK, run_id=run_id)
+            head = log.head(tx, run_id) if held else None
+            yield HeldRun(tx, head) if head else None
+
+    @contextmanager
+    def drain_within(self, run_id: str) -> Iterator[HeldRun | None]:
+        """Lock one run inside the caller's transaction; raises `UnavailableError` NX-S104 when it stays busy for 10 s."""
+        with self.database.joined() as tx:
+            held = tx.row(_LOCK_WITHIN, run_id=run_id)
             head = log.head(tx, run_id) if held else None
             yield HeldRun(tx, head) if head else None
 

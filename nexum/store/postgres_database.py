@@ -37,21 +37,26 @@ def limit(seconds: float) -> str:
     return f"SET LOCAL statement_timeout = {max(1, round(seconds * 1000))}"
 
 
+def connect_arguments(address: Address, role: str) -> dict[str, Any]:
+    """What the driver needs to open a connection; `role` is shown to the server."""
+    parts = {
+        "host": address.host,
+        "port": address.port,
+        "dbname": address.name,
+        "user": address.user,
+        "password": address.password,
+        "application_name": f"nexum {role}",
+    }
+    return {**PATIENCE, **{k: v for k, v in parts.items() if v}, **address.options}
+
+
 class PostgresDatabase:
     """A server's database and the connections to it. `clock` replaces the server's clock in tests."""
 
     dialect = "postgresql"
 
     def __init__(self, address: Address, *, role: str, clock: Callable[[], int] | None = None) -> None:
-        parts = {
-            "host": address.host,
-            "port": address.port,
-            "dbname": address.name,
-            "user": address.user,
-            "password": address.password,
-            "application_name": f"nexum {role}",
-        }
-        self._arguments: dict[str, Any] = {**PATIENCE, **{k: v for k, v in parts.items() if v}, **address.options}
+        self._arguments = connect_arguments(address, role)
         self._clock = clock
         self._pid = os.getpid()
         self._free: list[Connection] = []

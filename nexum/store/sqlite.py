@@ -19,3 +19,10 @@ class SqliteStore(Verbs):
         with self.database.transaction() as tx:
             head = log.head(tx, run_id)
             yield HeldRun(tx, head) if head else None
+
+    @contextmanager
+    def drain_within(self, run_id: str) -> Iterator[HeldRun | None]:
+        """Read the run inside the caller's transaction, which has the file once it has written."""
+        with self.database.joined() as tx:
+            head = log.head(tx, run_id)
+            yield HeldRun(tx, head) if head else None

@@ -111,6 +111,10 @@ class Verbs(ABC):
     def drain(self, run_id: str, *, wait: bool) -> AbstractContextManager[Drain | None]:
         """Lock one run; see `api.Store`."""
 
+    @abstractmethod
+    def drain_within(self, run_id: str) -> AbstractContextManager[Drain | None]:
+        """Lock one run inside the caller's transaction; see `api.Store`."""
+
     def has_mail(self, run_id: str) -> bool:
         """Whether the inbox has rows for this run."""
         with self.database.once() as tx:

@@ -13,7 +13,8 @@ Death has two proofs. A child's death is proven by its parent, which waits for i
 death takes its children with it (the kernel's death signal, and a pipe whose other end closes), and then the lease of
 their sessions runs out. A child that only looks alive is ended by its own watchdog.
 
-Files: `outcome` result or exception to a value · `guard` purity of compute handlers · `attempt` the five verbs ·
+Files: `outcome` result or exception to a value · `guard` purity of compute handlers · `limits` what must not last ·
+`transacting` one commit with the handler's writes · `attempt` the five verbs ·
 `hands` slots and the one body · `child` a process that works · `tending` sessions of the children · `parent` a pool
 without a broker · `app` and `celery_parent` the pool that Celery keeps · `run` which of both, and until when.
 """

@@ -8,7 +8,7 @@ from nexum.compiler.handlers import BoundHandler
 from nexum.core.canonical import Json, canonical_bytes
 from nexum.core.expr import EvalError, compile_expr, parse
 from nexum.core.graph.nodes import Llm
-from nexum.engine.work import Outcome, Work
+from nexum.engine.work import Reported, Work
 from nexum.errors import HandlerError
 from nexum.sdk.prompt import Prompt
 from nexum_workers.llm import execute_llm
@@ -16,7 +16,7 @@ from nexum_workers.models.door import Door
 from nexum_workers.outcome import unrecordable
 
 
-async def ask(work: Work, prompt: object, *, door: Door, handler: BoundHandler) -> Outcome:
+async def ask(work: Work, prompt: object, *, door: Door, handler: BoundHandler) -> Reported:
     """Ask the model of this attempt once. Never raises, except for cancellation."""
     if not isinstance(prompt, Prompt):
         wrong = f"{work.node.id} returned {type(prompt).__name__}, not a Prompt"

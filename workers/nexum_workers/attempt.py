@@ -17,9 +17,9 @@ from pydantic_core import PydanticSerializationError
 
 from nexum.compiler.handlers import BoundHandler
 from nexum.core.canonical import NotCanonicalError, from_bytes, legible
-from nexum.core.graph.nodes import Compute, Effect, Llm
+from nexum.core.graph.nodes import Compute, Effect, Llm, Transaction
 from nexum.crash import crash
-from nexum.engine.work import Failed, Outcome, Succeeded, Work
+from nexum.engine.work import Committed, Failed, Outcome, Succeeded, TakenBack, Unanswered, Work
 from nexum.errors import HandlerError, InternalError, NexumError
 from nexum.errors.misfits import got, reason_of, told
 from nexum.sdk.compiled import CompiledWorkflow
@@ -29,12 +29,17 @@ from nexum_workers.guard import pure
 from nexum_workers.models.door import Door
 from nexum_workers.outcome import failure, overtime, silence, unrecordable
 from nexum_workers.pulse import OvertimeError, Pulse, Returned, SilenceError, in_time
+from nexum_workers.serving import Complete
+from nexum_workers.transacting import Transacting
 
 logger = logging.getLogger("nexum.worker")
 
 
 class Attempts:
-    """Executes attempts of the versions it is given. `around` wraps each call of a `def` handler."""
+    """Executes attempts of the versions it is given. `around` wraps each call of a `def` handler.
+
+    Without `transacting` it has no database for transaction nodes.
+    """
 
     def __init__(
         self,
@@ -43,11 +48,13 @@ class Attempts:
         door: Door,
         max_payload: int,
         around: Callable[[], AbstractContextManager[object]] = nullcontext,
+        transacting: Transacting | None = None,
     ) -> None:
         self._served = {workflow.version: workflow.handlers for workflow in served}
         self._door = door
         self._max_payload = max_payload
         self._around = around
+        self._transacting = transacting
 
     def is_async(self, work: Work) -> bool:
         """Whether the attempt runs on the loop: `async def` handlers and language models."""
@@ -55,9 +62,19 @@ class Attempts:
         handler = handlers.get(work.node.id)
         return isinstance(work.node, Llm) or (handler is not None and handler.is_async)
 
-    def execute(self, work: Work, on_heartbeat: Callable[[object], None]) -> Outcome:
-        """Execute a `def` handler in this thread; the caller watches its time and its heartbeats."""
-        return _logged(work, self._execute(work, on_heartbeat))
+    def execute(self, work: Work, on_heartbeat: Callable[[object], None], complete: Complete | None = None) -> Outcome:
+        """Execute a `def` handler in this thread; the caller watches its time and its heartbeats.
+
+        `complete` is asked for transaction nodes alone.
+        """
+        handler = self._served.get(work.graph.version, {}).get(work.node.id)
+        if not isinstance(work.node, Transaction) or handler is None:
+            return _logged(work, self._execute(work, on_heartbeat))
+        assert self._transacting is not None, "this executor was made without a database"
+        assert complete is not None
+        with self._around():
+            run = partial(self._execute, work, on_heartbeat)
+            return _logged(work, self._transacting.conduct(work, handler, run, complete))
 
     async def execute_async(self, work: Work) -> Outcome:
         """Execute an `async` handler, or ask a language model; both are cancelled when their time is over."""
@@ -68,13 +85,14 @@ class Attempts:
 
     # the verbs
 
-    def _execute(self, work: Work, on_heartbeat: Callable[[object], None]) -> Outcome:
-        bound = self._bind(work, on_heartbeat)
+    def _execute(self, work: Work, on_heartbeat: Callable[[object], None], mean: object = None) -> Outcome:
+        bound = self._bind(work, on_heartbeat, mean)
         if isinstance(bound, Failed):
             return bound
         handler, context, arguments = bound
         _announce(work)
-        with self._around():
+        inside = isinstance(work.node, Transaction)  # then it is the transaction that is wrapped, and not its inside
+        with nullcontext() if inside else self._around():
             value, error = _called(work, handler, arguments)
         return self._named(work, handler, context, value, error)
 
@@ -91,7 +109,7 @@ class Attempts:
         return self._named(work, handler, context, value, error)
 
     def _bind(
-        self, work: Work, on_heartbeat: Callable[[object], None]
+        self, work: Work, on_heartbeat: Callable[[object], None], mean: object = None
     ) -> tuple[BoundHandler, Context, dict[str, Any]] | Failed:
         """The handler, its context and its arguments."""
         try:
@@ -101,7 +119,7 @@ class Attempts:
             return failure(unknown, work.node, began=False)
         context = Context.of(work, on_heartbeat)
         try:
-            return handler, context, handler.arguments(work.inputs, context)
+            return handler, context, handler.arguments(work.inputs, context, mean)
         except Exception as error:  # noqa: BLE001 (validators of the author's own types may raise anything)
             return failure(error, work.node, began=False)
 
@@ -147,17 +165,21 @@ class Attempts:
         )
 
 
-def _logged(work: Work, outcome: Outcome) -> Outcome:
+def _logged(work: Work, told: Outcome) -> Outcome:
     """One line for each end of an attempt; run, node, attempt and key stand in the line's subject."""
-    if isinstance(outcome, Succeeded):
-        logger.debug("%s ended in attempt %d: %d bytes", work.node.id, work.attempt, len(outcome.output))
+    outcome = told.instead if isinstance(told, Unanswered) else told
+    if isinstance(outcome, Succeeded | Committed):
+        size = len(outcome.output) if isinstance(outcome, Succeeded) else outcome.size
+        logger.debug("%s ended in attempt %d: %d bytes", work.node.id, work.attempt, size)
+    elif isinstance(outcome, TakenBack):
+        logger.warning("what %s wrote in attempt %d is rolled back: its task is taken", work.node.id, work.attempt)
     else:
         error = outcome.error
         fields = {"code": error.code, "kind": error.type, "sent": outcome.sent, "retryable": error.retryable}
         logger.warning(
             "%s failed in attempt %d: [%s] %s", work.node.id, work.attempt, error.code, error.message, extra=fields
         )
-    return outcome
+    return told
 
 
 def _announce(work: Work) -> None:

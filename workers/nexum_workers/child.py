@@ -17,22 +17,21 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from nexum.broker.local import Ring
 from nexum.core.graph.nodes import Effect
 from nexum.crash import crash
 from nexum.engine.engine import Engine
-from nexum.engine.work import Outcome, Work
+from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Work
 from nexum.errors import NexumError, UnavailableError
 from nexum.logs import about
 from nexum.patience import patiently
 from nexum.presence import session_name
-from nexum.store.api import Claimed, SessionRow, TaskKey
+from nexum.store.api import Claimed, SessionRow, Store, TaskKey
 from nexum_workers.board import Phase
 from nexum_workers.forking import keep_alive
+from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Limits, Stuck, watch
 from nexum_workers.looping import LoopThread
-from nexum_workers.outcome import overtime, silence
 from nexum_workers.serving import Serving
 from nexum_workers.slots import Slots, Turn
 from nexum_workers.watchdog import Watchdog
@@ -42,20 +41,8 @@ logger = logging.getLogger("nexum.worker")
 ALONE_SECONDS = 0.25  # between two looks without a broker, or while it is down
 NET_SECONDS = 2.0  # between two looks as the safety net beside a broker
 HANDOVER_SECONDS = 1.0  # how long a run that needs the body waits for it before the task is given to others
-DATABASE_SECONDS = 150.0  # after which a call to the database counts as hung
 GRACE_SECONDS = 5.0  # for an `async` handler to end after its cancellation
 STUCK = 69
-
-
-class Stuck(NamedTuple):
-    """Something that must not last: an attempt with the outcome it then has, or (None) a call to the database."""
-
-    what: str
-    work: Work | None = None
-    outcome: Callable[[], Outcome] | None = None
-
-
-RECORDING = Stuck("recording")
 
 
 class Child:
@@ -259,20 +246,22 @@ class Child:
 
     def _attempt(self, work: Work) -> Outcome:
         told, began = self._telling.began(work), time.monotonic()
-        watched = self._watch(work, 0)
-        pause = work.node.timeouts.heartbeat / 1e6
-        heard = self._watchdog.watch(Stuck(work.node.id, work, partial(silence, work.node)), pause) if pause else 0
-        outcome = self._executor.execute(work, lambda _details: self._watchdog.renew(heard, pause))
-        if not (self._let_go(watched) and self._let_go(heard)):
-            threading.Event().wait()  # what the watchdog says stands, and the process is about to end
+        limits = Limits(self._watchdog, work)
+
+        def complete(store: Store, outcome: Succeeded) -> Committed | TakenBack:
+            limits.record()  # only now, when the watchdog can no longer say otherwise, may the writes become durable
+            return self._engine.complete(store, work, outcome)
+
+        outcome = self._executor.execute(work, limits.beat, complete)
+        limits.leave()
         self._telling.ended(told, work, outcome, time.monotonic() - began)
         return outcome
 
     async def _attempt_async(self, work: Work) -> Outcome:
         told, began = self._telling.began(work), time.monotonic()
-        watched = self._watch(work, GRACE_SECONDS)
+        watched = watch(self._watchdog, work, GRACE_SECONDS)
         outcome = await self._executor.execute_async(work)
-        if not self._let_go(watched):
+        if watched and not self._watchdog.release(watched):
             await asyncio.Event().wait()
         self._telling.ended(told, work, outcome, time.monotonic() - began)
         return outcome
@@ -305,17 +294,6 @@ class Child:
         return patiently(lambda: self._engine.finish(work, outcome, keep=keep), "the database", self._is_ordered_out)
 
     # watching
-
-    def _watch(self, work: Work, grace: float) -> int:
-        if not work.max_run:
-            return 0
-        return self._watchdog.watch(
-            Stuck(work.node.id, work, partial(overtime, work.node, work.max_run)), work.max_run / 1e6 + grace
-        )
-
-    def _let_go(self, watched: int) -> bool:
-        """The attempt has ended; False when the watchdog was first."""
-        return not watched or self._watchdog.release(watched)
 
     def _bite(self, stuck: Stuck) -> None:
         """In the watchdog's thread: say what became of the stuck attempt, give the others a moment, end the process."""

@@ -26,7 +26,7 @@ from celery import Celery
 from celery.utils.time import utcoffset
 
 from nexum.core.graph.workflow import Graph
-from nexum.engine.work import Outcome, Succeeded, Work
+from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Unanswered, Work
 from nexum.store.api import TaskKey
 
 logger = logging.getLogger("nexum.worker")
@@ -81,12 +81,7 @@ class FlowerEvents:
 
     def ended(self, told: int, work: Work, outcome: Outcome, seconds: float) -> None:
         """Tell how it ended."""
-        result: int | str
-        if isinstance(outcome, Succeeded):
-            result = len(outcome.output)
-        else:
-            result = f"{outcome.error.code} {outcome.error.message}"[:500]
-        self._waiting.append((told, time.time(), seconds, result))
+        self._waiting.append((told, time.time(), seconds, _result(outcome)))
 
     def close(self) -> None:
         """Send what is left, for at most a second."""
@@ -254,3 +249,18 @@ class _Wire:
                     retry=False,
                 )
                 time.sleep(REST_SECONDS)
+
+
+def _result(outcome: Outcome) -> int | str:
+    """The size of a result, or why there is none."""
+    match outcome:
+        case Succeeded():
+            return len(outcome.output)
+        case Committed():
+            return outcome.size
+        case TakenBack():
+            return "taken back: the task is somebody else's"
+        case Unanswered():
+            return _result(outcome.instead)
+        case _:
+            return f"{outcome.error.code} {outcome.error.message}"[:500]

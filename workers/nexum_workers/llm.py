@@ -16,7 +16,7 @@ from nexum.core.canonical import Json, canonical_bytes, from_bytes, legible
 from nexum.core.graph.nodes import Llm
 from nexum.core.run.events import Usage
 from nexum.crash import crash
-from nexum.engine.work import Failed, Outcome, Repair, Succeeded, Work
+from nexum.engine.work import Failed, Repair, Reported, Succeeded, Work
 from nexum.errors import ConfigurationError, HandlerError, InputError, InternalError, NexumError
 from nexum.errors.misfits import told
 from nexum.sdk.prompt import Prompt
@@ -38,7 +38,7 @@ async def execute_llm(
     door: Door,
     validate: Callable[[Json], bytes],
     accept: Callable[[Json], bool] | None = None,
-) -> Outcome:
+) -> Reported:
     """Ask `work.model` once and check what it says. Never raises, except for the cancellation of its task.
 
     The outcome's journal holds the conversation and the reply. `validate` takes the parsed answer and gives the
@@ -60,7 +60,7 @@ async def _asked(
     asked: Asked,
     validate: Callable[[Json], bytes],
     accept: Callable[[Json], bool] | None,
-) -> tuple[Outcome, ModelAnswer | None]:
+) -> tuple[Reported, ModelAnswer | None]:
     usage: Usage | None = None
     raw = b""
     answer: ModelAnswer | None = None
@@ -87,7 +87,7 @@ def _unasked(failed: Failed, error: Exception) -> Failed:
     return replace(failed, error=replace(failed.error, retryable=False)) if final else failed
 
 
-def _journal(request: ModelRequest, answer: ModelAnswer | None, outcome: Outcome) -> bytes:
+def _journal(request: ModelRequest, answer: ModelAnswer | None, outcome: Reported) -> bytes:
     """What was asked and what came back, for people; a reply that was cut short is in the outcome's raw text."""
     reply = answer.text if answer is not None else outcome.raw.decode("utf-8", "replace")
     return canonical_bytes(

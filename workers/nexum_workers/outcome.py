@@ -20,7 +20,8 @@ from collections.abc import Iterable
 import orjson
 from pydantic import ValidationError
 
-from nexum.core.graph.nodes import Compute, Effect, Llm, Read
+from nexum.core.graph.nodes import Effect
+from nexum.core.graph.workflow import AnyNode
 from nexum.core.run.events import Error
 from nexum.engine.work import Failed
 from nexum.errors import Fail, HandlerError, NexumError, NonRetryable, NotSent, RetryAfter, entry
@@ -30,8 +31,6 @@ TEXT_MAX = 16_384  # bytes of message and traceback together
 MESSAGE_MAX = 4_096  # bytes of the message alone
 _SECOND = 1_000_000
 _ADDRESS = re.compile(r"\n *For further information visit https://errors\.pydantic\.dev\S*")
-
-AnyNode = Compute | Read | Effect | Llm
 
 _NEVER_LEFT = frozenset(
     {

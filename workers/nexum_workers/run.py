@@ -34,6 +34,7 @@ from nexum_workers.orders import Deaf, Ending, LeavingWhenDrained
 from nexum_workers.parent import Pool
 from nexum_workers.serving import Serving
 from nexum_workers.tending import Tender
+from nexum_workers.transacting import Transacting, check_transactions
 
 logger = logging.getLogger("nexum.worker")
 
@@ -59,10 +60,13 @@ def run_worker(
     `drain_timeout` is in seconds. `database_url` replaces the setting.
 
     Waits for the database, and says so. Raises `ConfigurationError`: NX-W202 when there is nothing to serve, NX-W201 when
-    the database does not know a version; a worker never registers one.
+    the database does not know a version (a worker never registers one), NX-W205 when a transaction node would write through
+    Django into another database than the engine's.
     """
     served = _chosen(registry, workflows, version)
     url = database_url or settings.database_url
+    alias = django.alias_of(url, settings.database_alias)
+    check_transactions(served, alias)
     check_registered(url, served)
     board = Board()
     broker = broker_url(settings)
@@ -87,7 +91,11 @@ def run_worker(
         open_store=partial(open_store, url, role="worker"),
         open_doorbell=partial(open_doorbell, url, broker),
         open_executor=lambda: Attempts(
-            served, door=Door(settings.llm), max_payload=settings.max_payload, around=django.around_handlers()
+            served,
+            door=Door(settings.llm),
+            max_payload=settings.max_payload,
+            around=django.around_handlers(),
+            transacting=Transacting(url, alias),
         ),
         open_telling=(lambda: FlowerEvents(app, hostname)) if app is not None else NoEvents,
     )

@@ -8,9 +8,11 @@ from typing import Any, Protocol
 
 from nexum.broker.doorbell import Doorbell
 from nexum.broker.local import Ear
-from nexum.engine.work import Outcome, Work
+from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Work
 from nexum.store.api import Store
 from nexum_workers.board import Board
+
+Complete = Callable[[Store, Succeeded], Committed | TakenBack]
 
 
 class Executor(Protocol):
@@ -19,8 +21,11 @@ class Executor(Protocol):
     def is_async(self, work: Work) -> bool:
         """Whether the attempt runs on the loop (`async def` handlers, language models) or in the body."""
 
-    def execute(self, work: Work, on_heartbeat: Callable[[object], None]) -> Outcome:
-        """Execute an attempt of a `def` handler in this thread; the caller watches its time and its heartbeats."""
+    def execute(self, work: Work, on_heartbeat: Callable[[object], None], complete: Complete) -> Outcome:
+        """Execute an attempt of a `def` handler in this thread; the caller watches its time and its heartbeats.
+
+        `complete` makes the completion of a transaction node part of the transaction that it wrote in.
+        """
 
     def execute_async(self, work: Work) -> Coroutine[Any, Any, Outcome]:
         """Execute an attempt on the running loop; ends by itself when its time is over."""

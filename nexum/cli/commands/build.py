@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nexum.sdk.compiled import CompiledWorkflow
 
 FOLDER = Path(".nexum/build")
-_COUNTED = (("effect", "effect"), ("llm", "llm call"))
+_COUNTED = (("effect", "effect"), ("transaction", "transaction"), ("llm", "llm call"))
 
 
 @verb("build", short_help="Compile the workflows, check them, show their versions.")

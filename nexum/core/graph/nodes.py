@@ -60,6 +60,12 @@ class Read(_Node):
     kind: Literal["read"] = "read"
 
 
+class Transaction(_Node):
+    """Writes to the engine's own database only: the writes and the node's completion are one commit. May run again."""
+
+    kind: Literal["transaction"] = "transaction"
+
+
 class Reconciliation(Frozen):
     """How the provider is asked what became of an effect in doubt.
 
@@ -166,4 +172,4 @@ class Llm(_Node):
     settings: dict[str, Any] = Field(default_factory=dict)
 
 
-Node = Annotated[Compute | Read | Effect | Llm, Field(discriminator="kind")]
+Node = Annotated[Compute | Read | Transaction | Effect | Llm, Field(discriminator="kind")]

@@ -9,13 +9,13 @@ from typing import Any
 from pydantic import Field
 
 from nexum.core.canonical import canonical_bytes, from_bytes
-from nexum.core.graph.nodes import INPUT, Compute, Effect, Llm, Node, Read, Schema
+from nexum.core.graph.nodes import INPUT, Compute, Effect, Llm, Node, Read, Schema, Transaction
 from nexum.core.graph.policies import Doubt, Frozen
 from nexum.core.ids import queue_name
 
 PREIMAGE = b"nexum-ir/1\n"
 
-AnyNode = Compute | Read | Effect | Llm
+AnyNode = Compute | Read | Transaction | Effect | Llm
 
 
 class Graph(Frozen):

@@ -261,4 +261,20 @@ BUILD = (
         ("collect the values and return them: `-> list[Item]`",),
         exit_code=65,
     ),
+    Entry(
+        "NX-B150",
+        "transaction handler is async",
+        "The handler of a transaction node is an `async def`.",
+        "Its writes and its completion are one transaction on one connection of one thread; Django's are not async.",
+        ("make it a plain `def`; wait for the outside world in a `read` or `effect` node before it",),
+        exit_code=65,
+    ),
+    Entry(
+        "NX-B151",
+        "parameter belongs to another kind of node",
+        "A handler asks for `Tx`, which only transaction nodes have.",
+        "What a handler may act through decides what is done when its process dies; each kind of node has its own.",
+        ("make the node the kind that the parameter belongs to, or take the parameter out",),
+        exit_code=65,
+    ),
 )

@@ -128,6 +128,22 @@ RUN = (
         retryable=True,
     ),
     Entry(
+        "NX-R230",
+        "transaction node wrote to another database",
+        "The handler of a transaction node wrote through Django on another alias than that of Nexum's tables.",
+        "That write would stand although the node is rolled back, or be lost although it is recorded.",
+        ("write to that database in an `effect` node", "move the table to the alias of Nexum's tables"),
+        exit_code=3,
+    ),
+    Entry(
+        "NX-R231",
+        "transaction node tried to end its own transaction",
+        "The handler asked for a durable transaction, or sent COMMIT or ROLLBACK itself.",
+        "The node is the transaction: it is committed with the node's completion, or not at all.",
+        ("write `transaction.atomic()` without `durable=True`; it is a savepoint here",),
+        exit_code=3,
+    ),
+    Entry(
         "NX-R301",
         "condition failed to evaluate",
         "A `when=`, `key=` or `accept=` expression ended in an error such as a division by zero.",

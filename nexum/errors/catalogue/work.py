@@ -90,6 +90,17 @@ WORK = (
         exit_code=75,
     ),
     Entry(
+        "NX-W205",
+        "transaction node cannot reach the engine's database",
+        "A transaction node writes through Django's ORM, and the engine's tables are in none of the project's DATABASES.",
+        "Its writes and its completion could not be one commit, which is all that the node promises.",
+        (
+            "put Nexum's tables into one of the DATABASES (`DATABASE` in the NEXUM setting)",
+            "take a parameter annotated `Tx` and write through its connection",
+        ),
+        exit_code=78,
+    ),
+    Entry(
         "NX-W210",
         "worker lost its lease while it was alive",
         "The database, or a sweeper, holds this worker process for dead; its tasks may be with others.",

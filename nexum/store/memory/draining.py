@@ -44,6 +44,15 @@ class HeldRun:
             advancing.apply(tx, advance)
         self.head = self.head._replace(seq=advance.new_seq, hash=advance.new_hash, status=advance.status)
 
+    def holds(self, key: TaskKey, session: str, token: int) -> bool:
+        """Whether this session holds a task under this token; nobody takes it away before the end of the transaction."""
+        with self._trip() as tx:
+            task = tx.tables.tasks.rows.get(key)
+            if task is None or (task.state, task.session, task.token) != ("CLAIMED", session, token):
+                return False
+            tx.lock(tx.tables.tasks, key)
+            return True
+
     def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
         """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""
         with self._trip() as tx:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from nexum.errors import ConfigurationError
@@ -156,6 +156,10 @@ class MemoryStore:
         with self._turn:
             tx.resume()
             self._commit(tx)
+
+    def drain_within(self, run_id: str) -> AbstractContextManager[HeldRun | None]:
+        """As `drain`: there are no callers' transactions here. Raises `UnavailableError` NX-S104 at once."""
+        return self.drain(run_id, wait=True)
 
     def has_mail(self, run_id: str) -> bool:
         """Whether the inbox has rows for this run."""

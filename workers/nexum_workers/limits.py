@@ -1,0 +1,61 @@
+"""What must not last: an attempt beyond its time limits, a call to the database beyond reason."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from nexum.engine.work import Outcome, Work
+from nexum_workers.outcome import overtime, silence
+from nexum_workers.watchdog import Watchdog
+
+DATABASE_SECONDS = 150.0  # after which a call to the database counts as hung
+
+
+class Stuck(NamedTuple):
+    """Something that must not last: an attempt with the outcome it then has, or (None) a call to the database."""
+
+    what: str
+    work: Work | None = None
+    outcome: Callable[[], Outcome] | None = None
+
+
+RECORDING = Stuck("recording")
+
+
+def watch(watchdog: Watchdog[Stuck], work: Work, grace: float) -> int:
+    """Watch an attempt's start_to_close, and `grace` seconds more; 0 when it has none."""
+    if not work.max_run:
+        return 0
+    what = Stuck(work.node.id, work, partial(overtime, work.node, work.max_run))
+    return watchdog.watch(what, work.max_run / 1e6 + grace)
+
+
+class Limits:
+    """The time limits of one attempt of a `def` handler, from now until `leave`."""
+
+    def __init__(self, watchdog: Watchdog[Stuck], work: Work) -> None:
+        self._watchdog = watchdog
+        self._pause = work.node.timeouts.heartbeat / 1e6
+        self._silent = (
+            watchdog.watch(Stuck(work.node.id, work, partial(silence, work.node)), self._pause) if self._pause else 0
+        )
+        self._watched = [number for number in (watch(watchdog, work, 0), self._silent) if number]
+
+    def beat(self, _details: object = None) -> None:
+        """The handler is alive."""
+        self._watchdog.renew(self._silent, self._pause)
+
+    def leave(self) -> None:
+        """The handler has returned. Never returns when the watchdog was first: what it says stands, and the process ends."""
+        watched, self._watched = self._watched, []
+        released = [self._watchdog.release(number) for number in watched]  # each of them, whatever the others say
+        if not all(released):
+            threading.Event().wait()
+
+    def record(self) -> None:
+        """The handler has returned, and what is left are calls to the database; they are watched until `leave`."""
+        self.leave()
+        self._watched = [self._watchdog.watch(RECORDING, DATABASE_SECONDS)]
