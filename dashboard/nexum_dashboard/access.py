@@ -1,6 +1,7 @@
 """Who may see what. Staff with permissions in a shop; everybody where there is no login because the settings say so.
 
-`nexum.view_run` opens lists and pages, `nexum.view_payload` the bodies: inputs, outputs, prompts, tracebacks. Who is signed
+`nexum.view_run` opens lists and pages, `nexum.view_payload` the bodies: inputs, outputs, prompts, tracebacks.
+`nexum.resolve_effect` decides about effects in doubt, `nexum.control_run` about runs: dead letters, breakers. Who is signed
 in and not staff gets 404, so that the pages do not tell that they exist. `NEXUM_NO_LOGIN = True` in Django's settings opens
 everything to everybody: it is for `nexum dev`, on a machine of one's own.
 """
@@ -18,6 +19,8 @@ from nexum.errors import ConflictError
 
 VIEW_RUN = "nexum.view_run"
 VIEW_PAYLOAD = "nexum.view_payload"
+RESOLVE_EFFECT = "nexum.resolve_effect"
+CONTROL_RUN = "nexum.control_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,8 @@ class Viewer:
     name: str
     may_view: bool
     may_read: bool
+    may_resolve: bool = False
+    may_control: bool = False
 
 
 class ForbiddenError(ConflictError):
@@ -46,7 +51,7 @@ def viewer_of(request: HttpRequest) -> Viewer | HttpResponse:
     Raises `Http404` for somebody who is signed in and not staff, `ForbiddenError` NX-P403 for staff without `view_run`.
     """
     if is_open():
-        return Viewer("local", may_view=True, may_read=True)
+        return Viewer("local", may_view=True, may_read=True, may_resolve=True, may_control=True)
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         if request.headers.get("HX-Request"):
@@ -58,4 +63,10 @@ def viewer_of(request: HttpRequest) -> Viewer | HttpResponse:
         raise Http404
     if not user.has_perm(VIEW_RUN):
         raise ForbiddenError(f"{user.get_username()} does not have the permission {VIEW_RUN}")
-    return Viewer(user.get_username(), may_view=True, may_read=user.has_perm(VIEW_PAYLOAD))
+    return Viewer(
+        user.get_username(),
+        may_view=True,
+        may_read=user.has_perm(VIEW_PAYLOAD),
+        may_resolve=user.has_perm(RESOLVE_EFFECT),
+        may_control=user.has_perm(CONTROL_RUN),
+    )

@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 
 from nexum_dashboard.api.problems import mounted, nowhere
 from nexum_dashboard.api.rest import api
-from nexum_dashboard.pages import catalogue, events, node, run, runs
+from nexum_dashboard.pages import catalogue, doubts, events, node, run, runs
 
 app_name = "nexum"
 
@@ -29,6 +29,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/<str:run_id>/events/<int:seq>/", events.event_page, name="event"),
     path("runs/<str:run_id>/events/<int:seq>/p/<str:digest>/", events.payload, name="payload"),
     path("r/<str:prefix>/", run.by_prefix, name="run-by-prefix"),
+    path("in-doubt/", doubts.doubt_list, name="doubts"),
+    path("in-doubt.json", doubts.doubt_list, name="doubts-json"),
+    path("in-doubt/live", doubts.doubt_list_live, name="doubts-live"),
+    path("in-doubt/<str:key>.json", doubts.doubt_document, name="doubt-json"),
+    path("in-doubt/<str:key>/", doubts.doubt_page, name="doubt"),
     path("versions/", catalogue.version_list, name="versions"),
     path("versions.json", catalogue.version_list, name="versions-json"),
     path("metrics", catalogue.metrics, name="metrics"),

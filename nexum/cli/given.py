@@ -7,9 +7,9 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from nexum.core.canonical import MAX_DEPTH, Json
+from nexum.client.json_text import parse_json, refused, too_deep
+from nexum.core.canonical import Json
 from nexum.errors import InputError, NexumError
 from nexum.errors.misfits import got
 
@@ -23,7 +23,7 @@ def read_input(given: str | None, pairs: Sequence[str]) -> Json:
 
     Raises `InputError` NX-F112 for what is not JSON, `NexumError` NX-F113 for a file that cannot be read.
     """
-    value: Json = {} if given is None else _parsed(*_text(given))
+    value: Json = {} if given is None else parse_json(*_text(given))
     for pair in pairs:
         value = _put(value, pair)
     return value
@@ -31,7 +31,7 @@ def read_input(given: str | None, pairs: Sequence[str]) -> Json:
 
 def read_json(given: str, option: str) -> Json:
     """One JSON value given as `option`: text, `@file`, `-` for standard input. Raises as `read_input` does."""
-    return _parsed(*_text(given, option))
+    return parse_json(*_text(given, option))
 
 
 def seconds_of(given: str) -> float:
@@ -55,36 +55,6 @@ def _text(given: str, option: str = OPTION) -> tuple[str, str]:
         raise NexumError(f"{source} cannot be read: {why}", code="NX-F113") from error
 
 
-def _parsed(text: str, source: str) -> Json:
-    try:
-        return json.loads(text, parse_constant=_refused)
-    except RecursionError as error:
-        raise _too_deep(source) from error
-    except ValueError as error:
-        if not isinstance(error, json.JSONDecodeError):
-            raise _not_json(source, str(error)) from error
-        line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
-        place = f"{error.msg} at line {error.lineno}, column {error.colno}: {line[:60]!r}"
-        raise _not_json(source, place) from error
-
-
-def _not_json(source: str, why: str) -> InputError:
-    ways = () if source.startswith("--") else (f"correct {source} where the message says",)
-    return InputError(f"{source} is not JSON: {why}", code="NX-F112", fixes=ways)
-
-
-def _too_deep(source: str) -> InputError:
-    return InputError(
-        f"{source} is nested too deeply to be read",
-        code="NX-F112",
-        fixes=(f"make it flatter: a payload has at most {MAX_DEPTH} levels",),
-    )
-
-
-def _refused(name: str) -> Any:
-    raise ValueError(f"{name} is no number")
-
-
 def _put(value: Json, pair: str) -> Json:
     """`customer.name=Mika` put into an object; the value is JSON where it reads as JSON, else text."""
     path, found, text = pair.partition("=")
@@ -94,9 +64,9 @@ def _put(value: Json, pair: str) -> Json:
         told = f"-p {got(pair)} cannot be put into {type(value).__name__}, only into an object"
         raise InputError(told, code="NX-F112", fixes=("give an object as --input, or leave -p out",))
     try:
-        leaf: Json = json.loads(text, parse_constant=_refused)
+        leaf: Json = json.loads(text, parse_constant=refused)
     except RecursionError as error:
-        raise _too_deep(f"-p {path}") from error
+        raise too_deep(f"-p {path}") from error
     except ValueError:
         leaf = text
     here = value

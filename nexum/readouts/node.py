@@ -120,7 +120,7 @@ def read_node(store: Verbs, run_id: str, node_id: str, *, may_read: bool) -> Nod
         form="nexum.node/1",
         run=header(store, facts),
         node=line,
-        inputs=_inputs(facts, node, story, bodies),
+        inputs=input_views(node, story, bodies),
         output=bodies.maybe("output", story.output if story is not None else None),
         error=error_view(failed, trace=may_read) if failed is not None else line.error,
         attempts=_attempts(facts, node_id, bodies, may_read),
@@ -199,7 +199,8 @@ def _attempt(facts: Facts, story: CellStory, attempt: Attempt, bodies: Bodies, m
     )
 
 
-def _inputs(facts: Facts, node: AnyNode | None, story: CellStory | None, bodies: Bodies) -> tuple[InputView, ...]:
+def input_views(node: AnyNode | None, story: CellStory | None, bodies: Bodies) -> tuple[InputView, ...]:
+    """Each parameter of a node's handler with its value for one visit."""
     given = dict(story.inputs) if story is not None else {}
     params = {param.name: param for param in node.params} if node is not None else {}
     found = []

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, and_, func, literal, select
 
 from nexum.store.reading import OPEN, Reader, held_in_doubt
 from nexum.store.rows import clean
-from nexum.store.tables import effects, runs
+from nexum.store.tables import effect_evidence, effects, runs, sessions
 
 
 class DoubtRow(NamedTuple):
@@ -35,6 +35,25 @@ class DoubtRow(NamedTuple):
     status: str
 
 
+class EvidenceRow(NamedTuple):
+    """What a process reported about an effect that was no longer its own: kept, never applied."""
+
+    state: str
+    session: str
+    reference: str
+    at: int
+
+
+class ClaimerRow(NamedTuple):
+    """The process that claimed an effect last. `ended_at` is 0 while it lives; `proof` says how its death is known."""
+
+    session: str
+    host: str
+    pid: int
+    ended_at: int
+    proof: str
+
+
 _COLUMNS = (
     *(effects.c[name] for name in DoubtRow._fields[:14]),
     *(runs.c[name] for name in DoubtRow._fields[14:]),
@@ -59,6 +78,39 @@ def effects_at(store: Reader, run_id: str, path: str = "") -> list[DoubtRow]:
 def effects_named(store: Reader, beginning: str, *, limit: int = 6) -> list[DoubtRow]:
     """The effects whose key begins so, in doubt or not."""
     return _read(store, effects.c.key.startswith(clean(beginning), autoescape=True), limit=limit)
+
+
+def evidence_of(store: Reader, tenant: str, key: str) -> list[EvidenceRow]:
+    """The reports about an effect that came too late, the oldest first."""
+    its = effect_evidence.c
+    chosen = select(*(its[name] for name in EvidenceRow._fields)).where(its.tenant == tenant, its.key == key)
+    return [EvidenceRow(*row) for row in store.select(chosen.order_by(its.at, its.id).limit(100))]
+
+
+def effect_of(store: Reader, key: str) -> tuple[DoubtRow, ClaimerRow | None] | None:
+    """The effect of this whole key, and who claimed it last: None when nothing is known of that process any more."""
+    chosen = (
+        select(*_COLUMNS, *(sessions.c[name] for name in ClaimerRow._fields))
+        .join(runs, runs.c.run_id == effects.c.run_id)
+        .join(sessions, effects.c.session == sessions.c.session, isouter=True)
+        .where(effects.c.key == clean(key))
+    )
+    found = store.select(chosen)
+    if not found:
+        return None
+    row, claimer = found[0][: len(_COLUMNS)], found[0][len(_COLUMNS) :]
+    return DoubtRow(*row), ClaimerRow(*claimer) if claimer[0] is not None else None
+
+
+def count_doubts(store: Reader, *, most: int = 100) -> int:
+    """How many effects are in doubt; never more than `most` + 1."""
+    held = (
+        select(literal(1).label("one"))
+        .select_from(effects.join(runs, runs.c.run_id == effects.c.run_id))
+        .where(held_in_doubt(), runs.c.status.in_(OPEN))
+        .limit(most + 1)
+    )
+    return int(store.select(select(func.count()).select_from(held.subquery()))[0][0])
 
 
 def _read(store: Reader, *conditions: ColumnElement[bool], limit: int = 1_000) -> list[DoubtRow]:

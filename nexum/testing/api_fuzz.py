@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from nexum.readouts.doubt import read_doubts
 from nexum.store.connect import open_store
 from nexum.store.schema import upgrade
 from nexum.store.tokens import SCOPES, create_token
@@ -30,6 +31,10 @@ EXAMPLES = 50
 CONFIG = """
 [[operations]]
 include-operation-id = "start_run"  # whether an input fits depends on the workflow that the body names
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
+[[operations]]
+include-operation-id = "resolve_effect"  # whether a response fits depends on the effect, and one decision ends a doubt
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 
 [[operations]]
@@ -51,12 +56,14 @@ def main(examples: int = EXAMPLES) -> int:
         assert isinstance(store, Verbs)
         token = create_token(store, "fuzzer", tuple(SCOPES))
         with serving(database, folder, login=True) as url:
-            return _ask(url, token, stage, examples, folder)
+            return _ask(url, token, stage, store, examples, folder)
 
 
-def _ask(url: str, token: str, stage: Stage, examples: int, folder: Path) -> int:
+def _ask(url: str, token: str, stage: Stage, store: Verbs, examples: int, folder: Path) -> int:
+    held = [line.key for line in read_doubts(store).effects]
     known = {
         "runs": list(stage.ids.values()),
+        "keys": held,
         "nodes": ["purchase", "verdict", "refund", "charge_card", "limit"],
         "starts": [
             {"workflow": "OrderIntake", "input": {"order": "A-79"}},

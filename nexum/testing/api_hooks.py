@@ -37,6 +37,9 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
     node_id = found.get("node_id")
     if isinstance(node_id, str) and len(node_id) < LONGEST:
         found["node_id"] = _draw(node_id, known.get("nodes", []))
+    key = found.get("key")
+    if isinstance(key, str) and len(key) < LONGEST:
+        found["key"] = _draw(key, known.get("keys", []))
     seq = found.get("seq")
     if isinstance(seq, int) and seq > 0:
         found["seq"] = _draw(seq, list(range(1, 20)))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from nexum.readouts.doubt import read_doubts
 from nexum.store.connect import open_store
 from nexum.store.django import migrate
 from nexum.testing.samples import MINUTE, Clock, Stage, fill
@@ -33,6 +34,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     migrate(address)
     clock = Clock(time.time_ns() // 1000 - 24 * MINUTE)
     filled = fill(open_store(address, clock=clock), clock, more=40)
+    filled.ids["doubt_key"] = read_doubts(filled.store).effects[0].key
     with serving(address, folder) as url:
         yield Site(url, filled.ids, Stage(open_store(address), Clock(0), session="worker-2-77"))
 

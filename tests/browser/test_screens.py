@@ -44,6 +44,8 @@ PAGES = {
     "node-failed": "/runs/{failed}/nodes/refund/",
     "node-retrying": "/runs/{retrying}/nodes/verdict/",
     "node-pending": "/runs/{queued}/nodes/mail/",
+    "doubts": "/in-doubt/",
+    "doubt": "/in-doubt/{doubt_key}/",
     "versions": "/versions/",
     "code": "/e/NX-E201/",
     "missing": "/runs/0198-nothing/",

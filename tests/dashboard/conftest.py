@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from nexum.store.connect import open_store
+from nexum.store.doubts import doubts
 from nexum.store.tokens import create_token
 from nexum.store.verbs import Verbs
 from nexum.testing.samples import MINUTE, Clock, Stage, fill
@@ -94,9 +95,11 @@ from django.core.management import call_command
 call_command("migrate", verbosity=0)
 view = Permission.objects.get(codename="view_run", content_type__app_label="nexum")
 bodies = Permission.objects.get(codename="view_payload", content_type__app_label="nexum")
+decide = Permission.objects.get(codename="resolve_effect", content_type__app_label="nexum")
+control = Permission.objects.get(codename="control_run", content_type__app_label="nexum")
 keys = {}
 for name, staff, permissions in (
-    ("operator", True, [view, bodies]), ("viewer", True, [view]), ("clerk", True, []), ("customer", False, [view, bodies])
+    ("operator", True, [view, bodies, decide, control]), ("viewer", True, [view]), ("clerk", True, []), ("customer", False, [view, bodies])
 ):
     user = User.objects.create(username=name, is_staff=staff)
     user.user_permissions.set(permissions)
@@ -142,6 +145,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     filled = fill(open_store(database, clock=clock), clock, more=12)
     store = open_store(database)
     assert isinstance(store, Verbs)
+    filled.ids["doubt_key"] = doubts(store, run_id=filled.ids["in_doubt"])[0].key
     with serving(database, folder, login=True, more=SETTINGS) as url:
         yield Shop(url, filled.ids, sessions, store, Stage(store, Clock(0), session="worker-9-1"))
 

@@ -149,7 +149,8 @@ def test_the_document_describes_every_operation(shop: Any) -> None:
 
     assert document["openapi"].startswith("3.1")
     assert {op["operationId"] for op in operations} == {
-        *("start_run", "list_runs", "get_run", "list_events", "get_event", "get_node", "list_versions")
+        *("start_run", "list_runs", "get_run", "list_events", "get_event", "get_node", "list_versions"),
+        *("list_effects_in_doubt", "get_effect_in_doubt", "resolve_effect"),
     }
     for op in operations:
         assert "application/problem+json" in op["responses"]["401"]["content"]

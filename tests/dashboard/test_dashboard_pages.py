@@ -20,6 +20,8 @@ PAGES = {
     "node": "/runs/{repaired}/nodes/verdict/",
     "node in doubt": "/runs/{in_doubt}/nodes/refund/",
     "event": "/runs/{completed}/events/4/",
+    "doubts": "/in-doubt/",
+    "doubt": "/in-doubt/{doubt_key}/",
     "versions": "/versions/",
     "codes": "/e/",
     "code": "/e/NX-E201/",

@@ -22,7 +22,7 @@ from nexum.core.canonical import legible
 from nexum.errors import ConflictError, InputError, NexumError, entry
 from nexum.errors.misfits import got
 from nexum_dashboard.api.callers import UnknownCallerError
-from nexum_dashboard.pages.respond import status_of
+from nexum_dashboard.pages.respond import STATUSES, status_of
 
 MEDIA_TYPE = "application/problem+json"
 TOO_LARGE = 413
@@ -150,6 +150,8 @@ def _status(error: NexumError) -> int:
         return 404
     if error.code == "NX-R409":
         return 409
+    if error.code in STATUSES:
+        return STATUSES[error.code]
     if error.code == "NX-R103":
         return TOO_LARGE
     if isinstance(error, InputError) and error.code != "NX-P400":

@@ -8,7 +8,6 @@ from typing import Annotated, Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from ninja import Body, Header, NinjaAPI, Path, Query
-from ninja.errors import HttpError
 from pydantic import BaseModel, ConfigDict, Field
 
 from nexum import __version__
@@ -23,8 +22,10 @@ from nexum.readouts.runs import MOST, RunList, read_runs
 from nexum.readouts.versions import VersionList, read_versions
 from nexum.store import reading
 from nexum.store.reading import RunRow
-from nexum_dashboard.api.callers import Bearer, Caller
-from nexum_dashboard.api.problems import MEDIA_TYPE, ProblemView, register
+from nexum_dashboard.api import doubts
+from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
+from nexum_dashboard.api.callers import Bearer
+from nexum_dashboard.api.problems import MEDIA_TYPE, register
 from nexum_dashboard.pages.respond import MissingError
 from nexum_dashboard.place import connection, store
 
@@ -63,14 +64,14 @@ class Api(NinjaAPI):
     def get_openapi_schema(self, **options: Any) -> Any:
         """The OpenAPI document."""
         schema = super().get_openapi_schema(**options)
-        spelled = copy.deepcopy(schema)
-        for operations in spelled["paths"].values():
+        told = copy.deepcopy(schema)
+        for operations in told["paths"].values():
             for operation in operations.values():
                 for status, response in operation["responses"].items():
                     content = response.get("content", {})
                     if int(status) >= 400 and "application/json" in content:
                         content[MEDIA_TYPE] = content.pop("application/json")
-        schema.update(spelled)
+        schema.update(told)
         return schema
 
 
@@ -83,17 +84,14 @@ api = Api(
     auth=Bearer(),
 )
 register(api)
+api.add_router("/effects", doubts.router)
 
 RunId = Annotated[str, Path(max_length=64, examples=["0198c2a4-0000-7000-8000-000000000000"])]
 
 
-def _errors(*statuses: int) -> dict[int, Any]:
-    return dict.fromkeys((400, 401, 403, 422, 500, 503, *statuses), ProblemView)
-
-
 @api.post(
     "/runs",
-    response={200: StartedView, 201: StartedView, **_errors(404, 409, 413, 415)},
+    response={200: StartedView, 201: StartedView, **errors(404, 409, 413, 415)},
     operation_id="start_run",
     by_alias=True,
 )
@@ -106,9 +104,8 @@ def start_run(
 
     Without `run_key`, the header `Idempotency-Key` makes the request safe to repeat.
     """
-    caller = _caller(request, "runs:start")
-    if request.content_type != "application/json":
-        raise HttpError(415, f"the body is {request.content_type or 'of no type'}; application/json is wanted")
+    caller = caller_with(request, "runs:start")
+    must_be_json(request)
     key = given.run_key or (f"{REPEATED}{idempotency_key}" if idempotency_key else "")
     here = connection()
     asked = StartRequest(
@@ -124,12 +121,12 @@ def start_run(
     started = here.start(asked)
     url = reverse("nexum:run", args=[started.run_id])
     view = StartedView(form="nexum.started/1", run_id=started.run_id, existing=started.existing, url=url)
-    response = _spelled(view, 200 if started.existing else 201)
+    response = spelled(view, 200 if started.existing else 201)
     response["Location"] = reverse("nexum:api:get_run", args=[started.run_id])
     return response
 
 
-@api.get("/runs", response={200: RunList, **_errors()}, operation_id="list_runs", by_alias=True)
+@api.get("/runs", response={200: RunList, **errors()}, operation_id="list_runs", by_alias=True)
 def list_runs(
     request: HttpRequest,
     q: Annotated[str, Query(max_length=500, description="the filter language of the list of runs")] = "",
@@ -137,31 +134,31 @@ def list_runs(
     limit: Annotated[int, Query(ge=1, le=MOST)] = 50,
 ) -> HttpResponse:
     """Runs, newest first."""
-    _caller(request, "runs:read")
+    caller_with(request, "runs:read")
     found = read_runs(store(), q, after=after, limit=limit)
     if found.problems:
         told = tuple(Problem(f"q: {p.text[:80]}", p.text[:80], p.nearest or p.message) for p in found.problems)
         raise InputError(found.problems[0].message, code="NX-P400", problems=told)
-    return _spelled(found)
+    return spelled(found)
 
 
 @api.get(
     "/runs/{run_id}",
-    response={200: RunDetail, **_errors(404)},
+    response={200: RunDetail, **errors(404)},
     operation_id="get_run",
     url_name="get_run",
     by_alias=True,
 )
 def get_run(request: HttpRequest, run_id: RunId) -> HttpResponse:
     """One run, with its nodes; input and result when the token may read payloads."""
-    caller = _caller(request, "runs:read")
+    caller = caller_with(request, "runs:read")
     found = read_run(store(), run_id, may_read=caller.may_read)
     if found is None:
         raise MissingError(f"there is no run {run_id!r}")
-    return _spelled(found)
+    return spelled(found)
 
 
-@api.get("/runs/{run_id}/events", response={200: EventList, **_errors(404)}, operation_id="list_events", by_alias=True)
+@api.get("/runs/{run_id}/events", response={200: EventList, **errors(404)}, operation_id="list_events", by_alias=True)
 def list_events(
     request: HttpRequest,
     run_id: RunId,
@@ -170,47 +167,41 @@ def list_events(
     node: Annotated[str, Query(max_length=200, description="only events of this node")] = "",
 ) -> HttpResponse:
     """A run's events, oldest first."""
-    _caller(request, "runs:read")
+    caller_with(request, "runs:read")
     run = _run(run_id)
-    return _spelled(read_events(store(), run_id, last_seq=run.last_seq, after=after, limit=limit, node=node))
+    return spelled(read_events(store(), run_id, last_seq=run.last_seq, after=after, limit=limit, node=node))
 
 
 @api.get(
-    "/runs/{run_id}/events/{seq}", response={200: EventDetail, **_errors(404)}, operation_id="get_event", by_alias=True
+    "/runs/{run_id}/events/{seq}", response={200: EventDetail, **errors(404)}, operation_id="get_event", by_alias=True
 )
 def get_event(request: HttpRequest, run_id: RunId, seq: Annotated[int, Path(ge=1, le=BIGGEST)]) -> HttpResponse:
     """One event; its body and payloads only when the token may read payloads."""
-    caller = _caller(request, "runs:read")
+    caller = caller_with(request, "runs:read")
     run = _run(run_id)
     found = read_event(store(), run_id, run.tenant, seq, last_seq=run.last_seq, may_read=caller.may_read)
     if found is None:
         raise MissingError(f"run {run_id} has no event {seq}; its last one is {run.last_seq}")
-    return _spelled(found)
+    return spelled(found)
 
 
 @api.get(
-    "/runs/{run_id}/nodes/{node_id}", response={200: NodeDetail, **_errors(404)}, operation_id="get_node", by_alias=True
+    "/runs/{run_id}/nodes/{node_id}", response={200: NodeDetail, **errors(404)}, operation_id="get_node", by_alias=True
 )
 def get_node(request: HttpRequest, run_id: RunId, node_id: Annotated[str, Path(max_length=63)]) -> HttpResponse:
     """One node of a run: attempts, input, output, error."""
-    caller = _caller(request, "runs:read")
+    caller = caller_with(request, "runs:read")
     found = read_node(store(), run_id, node_id, may_read=caller.may_read)
     if found is None:
         raise MissingError(f"there is no run {run_id!r} with a node {node_id!r}")
-    return _spelled(found)
+    return spelled(found)
 
 
-@api.get("/versions", response={200: VersionList, **_errors()}, operation_id="list_versions", by_alias=True)
+@api.get("/versions", response={200: VersionList, **errors()}, operation_id="list_versions", by_alias=True)
 def list_versions(request: HttpRequest) -> HttpResponse:
     """What is installed, how many runs are on each version, and who serves it."""
-    _caller(request, "runs:read")
-    return _spelled(read_versions(store()))
-
-
-def _caller(request: HttpRequest, scope: str) -> Caller:
-    caller: Caller = request.auth  # type: ignore[attr-defined]  # django-ninja keeps there what `Bearer` gave
-    caller.must(scope)
-    return caller
+    caller_with(request, "runs:read")
+    return spelled(read_versions(store()))
 
 
 def _run(run_id: str) -> RunRow:
@@ -218,10 +209,6 @@ def _run(run_id: str) -> RunRow:
     if found is None:
         raise MissingError(f"there is no run {run_id!r}")
     return found
-
-
-def _spelled(view: Document, status: int = 200) -> HttpResponse:
-    return HttpResponse(view.written(), status=status, content_type="application/json")
 
 
 def _trace(request: HttpRequest) -> str:

@@ -43,6 +43,7 @@ class Effect(models.Model):
 
     class Meta:
         db_table = "nexum_effects"
+        permissions = (("resolve_effect", "Can decide about effects in doubt"),)
         constraints = (
             UniqueConstraint(
                 fields=("tenant", "scope", "business_key"),

@@ -34,7 +34,10 @@ class Run(models.Model):
 
     class Meta:
         db_table = "nexum_runs"
-        permissions = (("view_payload", "Can read payloads: inputs, outputs, prompts, replies"),)
+        permissions = (
+            ("view_payload", "Can read payloads: inputs, outputs, prompts, replies"),
+            ("control_run", "Can retry, skip and ignore dead letters, and set breakers"),
+        )
         # No index on a column that every step changes: that would make each step an index write.
         indexes = (
             Index(fields=("workflow", "status", "created_at"), name="nexum_runs_list"),

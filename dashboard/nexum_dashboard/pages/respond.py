@@ -5,23 +5,28 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from functools import cached_property, wraps
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import CsrfViewMiddleware
 from django.template.loader import render_to_string
+from django.utils.decorators import decorator_from_middleware
+from django.views.decorators.csrf import csrf_exempt
 
 from nexum.errors import ConfigurationError, InputError, NexumError, entry
 from nexum.readouts.document import Document
 from nexum.settings import Settings
+from nexum.store.doubts import count_doubts
 from nexum_dashboard.access import ForbiddenError, Viewer, viewer_of
-from nexum_dashboard.place import chosen
+from nexum_dashboard.place import chosen, store
 
 CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 log = logging.getLogger("nexum.dashboard")
+STATUSES = {"NX-E404": 404, "NX-E409": 409}
 P = ParamSpec("P")
 Work = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]
 
@@ -31,18 +36,45 @@ class MissingError(NexumError):
 
     default_code = "NX-R404"
 
-    def __init__(self, message: str, near: tuple[Any, ...] = ()) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, near: tuple[Any, ...] = (), *, code: str | None = None) -> None:
+        super().__init__(message, code=code)
         self.near = near
 
 
 def page(work: Work[P]) -> Callable[..., HttpResponse]:
-    """Make a page of a function of request and viewer."""
+    """Make a page of a function of request and viewer. It changes nothing, and no other method than GET is taken."""
+    return _guarded(work, ("GET", "HEAD"))
 
+
+def form(work: Work[P]) -> Callable[..., HttpResponse]:
+    """Make a page with forms of a function of request and viewer: a POST without the page's own token is refused.
+
+    The check does not depend on the shop's middleware.
+    """
+    return _Checked.around(_guarded(work, ("GET", "HEAD", "POST")))
+
+
+class _Checked(CsrfViewMiddleware):
+    """Django's check of forms, whose refusal is a page like every other one."""
+
+    @classmethod
+    def around(cls, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """The view behind this check instead of the shop's own, which would answer before it in other words."""
+        checked = csrf_exempt(decorator_from_middleware(cls)(view))
+        return cast("Callable[..., HttpResponse]", checked)
+
+    def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
+        told = "the form did not come from this page, or the page is older than the sign-in"
+        why = "Otherwise any page that you open in the same browser could decide in your name."
+        fixes = ("load the page again and repeat what you did; nothing was recorded",)
+        return _sealed(trouble(request, ForbiddenError(told, why=why, fixes=fixes)))
+
+
+def _guarded(work: Work[P], methods: tuple[str, ...]) -> Callable[..., HttpResponse]:
     @wraps(work)
     def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-        if request.method not in ("GET", "HEAD"):
-            return _sealed(HttpResponse(status=405, headers={"Allow": "GET, HEAD"}))
+        if request.method not in methods:
+            return _sealed(HttpResponse(status=405, headers={"Allow": ", ".join(methods)}))
         try:
             viewer = viewer_of(request)
             if isinstance(viewer, HttpResponse):
@@ -60,7 +92,17 @@ def show(request: HttpRequest, viewer: Viewer, template: str, document: Document
     """A document as a page, or as itself where JSON was asked for."""
     if wants_json(request):
         return spelled(document)
-    return drawn(request, template, {"doc": document, "viewer": viewer, **_surroundings(chosen()), **more})
+    context = {"doc": document, "viewer": viewer, "needs": Needs(), **_surroundings(chosen()), **more}
+    return drawn(request, template, context)
+
+
+class Needs:
+    """How much waits for a person, for the navigation; read when a template asks, which fragments do not."""
+
+    @cached_property
+    def doubts(self) -> int:
+        """Effects in doubt, at most 101."""
+        return count_doubts(store(), most=100)
 
 
 def drawn(request: HttpRequest, template: str, context: dict[str, Any], status: int = 200) -> HttpResponse:
@@ -122,6 +164,8 @@ def status_of(error: NexumError) -> int:
         return 404
     if isinstance(error, ForbiddenError):
         return 403
+    if error.code in STATUSES:
+        return STATUSES[error.code]
     if isinstance(error, InputError):
         return 400
     return 503 if isinstance(error, ConfigurationError) or entry(error.code).exit_code == 69 else 500

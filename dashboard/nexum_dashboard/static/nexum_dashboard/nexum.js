@@ -109,7 +109,7 @@
     const rows = all("[data-problem]"), at = rows.findIndex((row) => row.contains(document.activeElement));
     if (rows.length) { const row = rows[(at + 1) % rows.length]; $("[data-row]", row).focus(); row.scrollIntoView({ block: "center" }); }
   }
-  const pages = { r: 0, v: 1, e: 2 };
+  const pages = { r: 0, i: 1, v: 2, e: 3 };
   let went = false;
   const acts = {
     j: () => move(1),

@@ -1,0 +1,114 @@
+"""Effects in doubt over REST: which there are, one with its evidence, and what somebody has found out about it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body, Path, Query, Router
+from pydantic import BaseModel, ConfigDict, Field
+
+from nexum.client.doubts import LONGEST, NOTHING, Decision, resolve
+from nexum.core.run.events import Cell
+from nexum.readouts.document import Document
+from nexum.readouts.doubt import MOST, DoubtDetail, DoubtList, read_doubt, read_doubts
+from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
+from nexum_dashboard.pages.respond import MissingError
+from nexum_dashboard.place import connection, store
+
+router = Router()
+Key = Annotated[str, Path(max_length=200, description="the whole idempotency key")]
+
+
+class DecisionBody(BaseModel):
+    """What somebody found out. `response` is required when it happened, and must fit the effect's output.
+
+    No outcome makes a new key: what did not happen is sent again under the same one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    outcome: Literal["happened", "did_not_happen", "abandon"]
+    reason: str = Field(min_length=1, max_length=LONGEST, examples=["seen in the provider's console"])
+    reference: str = Field(default="", max_length=LONGEST, description="the provider's own name for what happened")
+    response: Any = Field(default=None, description="what the handler would have returned")
+
+
+class ResolvedView(Document):
+    """What the decision led to. `seq` is its event; 0 when whoever holds the run takes it up in a moment."""
+
+    run_id: str
+    node: str
+    key: str
+    outcome: str
+    seq: int
+    node_status: str
+    run_status: str
+
+
+@router.get("/in-doubt", response={200: DoubtList, **errors()}, operation_id="list_effects_in_doubt", by_alias=True)
+def list_effects_in_doubt(
+    request: HttpRequest,
+    workflow: Annotated[str, Query(max_length=63, description="only those of this workflow")] = "",
+    limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+) -> HttpResponse:
+    """The effects in doubt, the longest held first."""
+    caller_with(request, "runs:read")
+    return spelled(read_doubts(store(), workflow=workflow, limit=limit))
+
+
+@router.get(
+    "/in-doubt/{key}", response={200: DoubtDetail, **errors(404)}, operation_id="get_effect_in_doubt", by_alias=True
+)
+def get_effect_in_doubt(request: HttpRequest, key: Key) -> HttpResponse:
+    """One effect with its evidence, in doubt or no longer; what was asked only when the token may read payloads."""
+    return spelled(_found(key, may_read=caller_with(request, "runs:read").may_read))
+
+
+@router.post(
+    "/in-doubt/{key}/resolve",
+    response={200: ResolvedView, **errors(404, 409, 413, 415)},
+    operation_id="resolve_effect",
+    by_alias=True,
+)
+def resolve_effect(request: HttpRequest, key: Key, given: Annotated[DecisionBody, Body()]) -> HttpResponse:
+    """Record what became of an effect in doubt: 409, with what happened instead, when it is in doubt no longer."""
+    caller = caller_with(request, "operate")
+    must_be_json(request)
+    effect, here = _found(key, may_read=False).effect, connection()
+    decision = Decision(
+        effect.run_id,
+        Cell(effect.node, effect.visit, effect.item),
+        given.outcome,
+        actor=f"token:{caller.name}",
+        reason=given.reason,
+        reference=given.reference,
+        response=given.response if "response" in given.model_fields_set else NOTHING,
+    )
+    settings = here.settings
+    done = resolve(
+        here.store,
+        decision,
+        doorbell=here.doorbell,
+        inline_max=settings.inline_max,
+        max_payload=settings.max_payload,
+    )
+    return spelled(
+        ResolvedView(
+            form="nexum.effect-resolved/1",
+            run_id=done.run_id,
+            node=done.cell.path,
+            key=done.key,
+            outcome=done.outcome,
+            seq=done.seq,
+            node_status=done.node_status,
+            run_status=done.run_status,
+        )
+    )
+
+
+def _found(key: str, *, may_read: bool) -> DoubtDetail:
+    found = read_doubt(store(), key, may_read=may_read)
+    if found is None:
+        raise MissingError(f"there is no effect {key[:80]!r}", code="NX-E404")
+    return found

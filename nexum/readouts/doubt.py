@@ -1,0 +1,257 @@
+"""Effects in doubt: the list, and one of them with everything that is known about it and every way out.
+
+What a person decides by is the evidence: who claimed the effect, when the request may have left, what was heard of it, who
+decided. It is put together from the run's events, the effect's row, the sessions and the reports that came too late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from nexum.core.graph.nodes import Effect
+from nexum.core.graph.policies import Dedupes
+from nexum.core.ids import queue_name
+from nexum.core.run.events import AttemptFailed, Cell, DoubtResolved, EffectInDoubt, NodeCompleted, NodeFailed
+from nexum.core.run.plan import plan_of
+from nexum.core.run.standing import span
+from nexum.core.run.state import CellStatus
+from nexum.readouts.document import Document, Instant, View
+from nexum.readouts.history import body_of
+from nexum.readouts.node import InputView, input_views
+from nexum.readouts.payload import Bodies
+from nexum.readouts.run import STATES, Facts, header, read_facts, state_of
+from nexum.readouts.runs import RunLine
+from nexum.store.doubts import ClaimerRow, DoubtRow, doubts, effect_of, evidence_of
+from nexum.store.reading import ToldRow
+from nexum.store.verbs import Verbs
+
+MOST = 500  # effects of one list
+UNKNOWN = "Nexum does not know whether this happened. Sending again with a new key could do it twice."
+
+
+class DoubtLine(View):
+    """An effect in a list. `node` is the path of its cell; `policy` says what the author declared about doubt."""
+
+    key: str
+    tenant: str
+    run_id: str
+    workflow: str
+    version: str
+    run_key: str
+    subject: str
+    node: str
+    visit: int
+    item: int
+    attempt: int
+    tool: str
+    policy: str
+    business_key: str
+    state: str
+    reference: str
+    first_sent_at: Instant
+    claimed_at: Instant
+
+    @property
+    def short_id(self) -> str:
+        """The end of the run's id."""
+        return self.run_id[-8:]
+
+    @property
+    def node_id(self) -> str:
+        """The node of the graph."""
+        return self.node.partition("/")[0]
+
+    @property
+    def place(self) -> str:
+        """The node, with the element and the pass where there is more than one."""
+        item = f"[{self.item}]" if self.item >= 0 else ""
+        return f"{self.node}{item}" + (f" (visit {self.visit})" if self.visit > 1 else "")
+
+
+class DoubtList(Document):
+    """Effects in doubt, the one that was claimed first at the top. With `more_than` there are more than are listed."""
+
+    effects: tuple[DoubtLine, ...]
+    more_than: bool
+    now: Instant
+
+
+class MomentView(View):
+    """One piece of evidence. `seq` is the event that says so; 0 for what is no event."""
+
+    at: Instant
+    what: str
+    detail: str
+    who: str
+    seq: int
+
+
+class AskingView(View):
+    """Whether the provider can be asked by the author's own handler, and if not, why."""
+
+    declared: bool
+    possible: bool
+    why: str
+    handler: str
+
+
+class DoubtDetail(Document):
+    """One effect. `held`: a decision is waited for. `formula` is what the key is made of, `output` what a response must fit.
+
+    `next_nodes` are the nodes that go on once the effect has completed.
+    """
+
+    effect: DoubtLine
+    run: RunLine
+    held: bool
+    state: str
+    label: str
+    policy: str
+    formula: str
+    inputs: tuple[InputView, ...]
+    output: dict[str, Any]
+    next_nodes: tuple[str, ...]
+    asking: AskingView
+    evidence: tuple[MomentView, ...]
+    now: Instant
+
+
+def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: int = MOST) -> DoubtList:
+    """The effects in doubt of open runs; only those of a workflow or a tenant when it is named."""
+    found = doubts(store, workflow=workflow, tenant=tenant, limit=limit + 1)
+    lines = tuple(line_of(row) for row in found[:limit])
+    return DoubtList(form="nexum.effects-in-doubt/1", effects=lines, more_than=len(found) > limit, now=store.now())
+
+
+def line_of(row: DoubtRow) -> DoubtLine:
+    """An effect's row as a line."""
+    shown = row._asdict()
+    return DoubtLine(node=shown.pop("path"), **{name: value for name, value in shown.items() if name != "status"})
+
+
+def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
+    """One effect by its whole key, in doubt or no longer; None when no effect has it. Bodies only with `may_read`."""
+    found = effect_of(store, key)
+    facts = read_facts(store, found[0].run_id) if found is not None else None
+    if found is None or facts is None:
+        return None
+    row, claimer = found
+    cell = Cell(row.path, row.visit, row.item)
+    story = facts.history.cells.get(cell)
+    node = _effect_at(facts, row.path)
+    bodies = Bodies(store, row.run_id, row.tenant, may_read=may_read)
+    bodies.expect(ref for _, ref in story.inputs) if story is not None else None
+    state = state_of(facts, row.path.partition("/")[0])
+    return DoubtDetail(
+        form="nexum.effect-in-doubt/1",
+        effect=line_of(row),
+        run=header(store, facts),
+        held=_is_held(facts, cell),
+        state=state,
+        label=STATES[state],
+        policy=_policy(node),
+        formula=_formula(row, node),
+        inputs=input_views(node, story, bodies),
+        output=node.output if node is not None else {},
+        next_nodes=_next_nodes(facts, row.path),
+        asking=_asking(facts, node),
+        evidence=tuple(sorted(_evidence(store, facts, row, claimer), key=lambda m: (m.at, m.seq))),
+        now=facts.now,
+    )
+
+
+def _effect_at(facts: Facts, path: str) -> Effect | None:
+    node = plan_of(facts.graph).node_at(path) if facts.graph is not None else None
+    return node if isinstance(node, Effect) else None
+
+
+def _is_held(facts: Facts, cell: Cell) -> bool:
+    state = facts.history.state
+    at = state.cells.get(cell) if state is not None else None
+    return at is not None and at.status is CellStatus.IN_DOUBT and state is not None and not state.phase.is_ended
+
+
+def _policy(node: Effect | None) -> str:
+    if node is None:
+        return "not known: the version is not in the registry"
+    if isinstance(node.doubt, Dedupes):
+        return f"sent again under the same key within {span(node.doubt.ttl)} of the first time, then held for a person"
+    if node.reconcile is not None:
+        return "the provider is asked, then held for a person"
+    return "held for a person"
+
+
+def _formula(row: DoubtRow, node: Effect | None) -> str:
+    if node is not None and node.key:
+        return f"{node.key} = {row.business_key}"
+    item = f", item {row.item}" if row.item >= 0 else ""
+    return f"derived from run, node {row.path}, visit {row.visit}{item}; no attempt is part of it"
+
+
+def _next_nodes(facts: Facts, path: str) -> tuple[str, ...]:
+    if facts.graph is None:
+        return ()
+    return tuple(name for name, step in plan_of(facts.graph).steps.items() if path in step.deps)
+
+
+def _asking(facts: Facts, node: Effect | None) -> AskingView:
+    if node is None or node.reconcile is None:
+        why = "This effect declares no reconcile handler, so only a person can look at the provider."
+        return AskingView(declared=False, possible=False, why=why, handler="")
+    handler = node.reconcile.handler.ref
+    if not facts.crew.serving(queue_name(facts.row.workflow, facts.row.version)):
+        why = f"No live worker serves this version: nexum worker --workflow {facts.row.workflow}"
+        return AskingView(declared=True, possible=False, why=why, handler=handler)
+    return AskingView(declared=True, possible=True, why="", handler=handler)
+
+
+def _evidence(store: Verbs, facts: Facts, row: DoubtRow, by: ClaimerRow | None) -> Iterator[MomentView]:
+    cell, claimer = Cell(row.path, row.visit, row.item), _name(by)
+    if row.first_sent_at:
+        who = claimer if row.first_sent_at == row.claimed_at else ""
+        yield _moment(row.first_sent_at, "given to the handler", "from here on it may have been sent", who)
+    if row.claimed_at > row.first_sent_at > 0:
+        yield _moment(row.claimed_at, "claimed again", f"attempt {row.attempt}, under the same key", claimer)
+    if by is not None and by.ended_at > row.claimed_at:
+        yield _moment(by.ended_at, "worker ended", by.proof, claimer)
+    for event in facts.told:
+        if event.path.startswith(f"{cell.path}/") or Cell(event.path, event.visit, event.item) == cell:
+            yield from _told(facts, event)
+    for report in evidence_of(store, row.tenant, row.key):
+        told = f"{report.state.lower()}, not applied" + (f"; reference {report.reference}" if report.reference else "")
+        yield _moment(report.at, "late report", told, facts.crew.worker(report.session))
+
+
+def _name(by: ClaimerRow | None) -> str:
+    return f"{by.host}:{by.pid}" if by is not None else ""
+
+
+def _told(facts: Facts, event: ToldRow) -> Iterator[MomentView]:
+    try:
+        body = body_of(event)
+    except (KeyError, TypeError, ValueError):
+        return
+    who = facts.crew.worker(event.actor)
+    match body:
+        case AttemptFailed():
+            sent = {"no": "certainly not sent", "yes": "sent", "unknown": "no result recorded"}.get(
+                body.sent, body.sent
+            )
+            told = f"{sent}: {body.error.code} {body.error.message}"
+            yield _moment(event.at, f"attempt {body.attempt} ended badly", told, who, event.seq)
+        case EffectInDoubt():
+            yield _moment(event.at, "in doubt", body.evidence, who, event.seq)
+        case DoubtResolved():
+            decided = {"happened": "it happened", "did_not_happen": "it did not happen", "abandon": "given up"}
+            told = body.evidence + (f" (reference {body.reference})" if body.reference else "")
+            yield _moment(event.at, f"decided: {decided.get(body.outcome, body.outcome)}", told, who, event.seq)
+        case NodeCompleted():
+            told = f"reference {body.reference}" if body.reference else ""
+            yield _moment(event.at, "result recorded", told, who, event.seq)
+        case NodeFailed():
+            yield _moment(event.at, "failed for good", f"{body.error.code} {body.error.message}", who, event.seq)
+
+
+def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0) -> MomentView:
+    return MomentView(at=at, what=what, detail=detail, who=who, seq=seq)
