@@ -28,8 +28,9 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent
 ROOMS = [str(ROOT), *(str(ROOT / room) for room in ("workers", "orchestrator", "dashboard", "migrations")), str(HERE)]
 
+STACKS = signal.SIGVTALRM  # makes a worker and its children say where their threads are; free, unlike USR1 and USR2
 SCRIPT = """
-import json, logging, os, sys
+import faulthandler, json, logging, os, signal, sys
 from nexum import logs
 from nexum.settings import Settings
 from nexum_workers.run import run_worker
@@ -38,6 +39,7 @@ in_full = "LOGS_IN_FULL" in os.environ
 logs.configure(logging.DEBUG if in_full else logging.INFO, as_json=in_full)
 options = json.loads(sys.argv[1])
 settings = Settings(**options.pop("settings"))
+faulthandler.register(signal.SIGVTALRM)
 sys.exit(run_worker(settings, REGISTRY, **options))
 """
 
@@ -91,6 +93,20 @@ class Fleet:
             )
         self.processes.append(process)
         return process
+
+    def ended(self, process: subprocess.Popen[bytes], seconds: float) -> int:
+        """Wait for a worker to end; gives its exit code. Fails with what its processes were doing when it does not."""
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            family = _family(process.pid)
+            for pid in family:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, STACKS)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(1)  # for the stacks to be written
+            told = self.output(self.processes.index(process))
+            raise AssertionError(f"not ended after {seconds} s; processes {family}; output:\n{told}") from None
 
     def output(self, number: int = 0) -> str:
         """What the process that was started as this one has written."""
@@ -156,3 +172,9 @@ class Fleet:
         self.doorbell.close()
         self.store.close()
         shutil.rmtree(bell_directory(self.url), ignore_errors=True)
+
+
+def _family(pid: int) -> list[int]:
+    """A process and its children."""
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [pid, *map(int, listed.stdout.split())]

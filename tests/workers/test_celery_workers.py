@@ -139,7 +139,7 @@ def test_sigterm_drains_a_celery_worker(celery_fleet: Fleet) -> None:
     asleep = fleet.start("Sleepers", "s", seconds=1.5)
     until(lambda: fleet.acts("wire") and fleet.acts("asleep"), SOON)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(20) == 0
+    assert fleet.ended(worker, 20) == 0
     assert (fleet.status(held), fleet.status(asleep)) == ("COMPLETED", "COMPLETED")
     assert fleet.sessions() == []
 
@@ -153,7 +153,7 @@ def test_a_second_sigterm_ends_a_celery_worker_at_once(celery_fleet: Fleet) -> N
     worker.send_signal(signal.SIGTERM)
     until(lambda: "finishing what is under way" in fleet.output(), SOON)
     worker.send_signal(signal.SIGTERM)
-    worker.wait(15)
+    fleet.ended(worker, 15)
     assert fleet.sessions() == []
 
 

@@ -90,7 +90,7 @@ def test_sigterm_finishes_what_is_under_way_and_takes_nothing_new(fleet: Fleet) 
     until(lambda: fleet.acts("wire"), SOON)
     worker.send_signal(signal.SIGTERM)
     late = fleet.start("Held", "late")
-    assert worker.wait(15) == 0
+    assert fleet.ended(worker, 15) == 0
     assert fleet.status(run) == "COMPLETED"
     assert fleet.status(late) == "RUNNING"
     assert len(fleet.acts("wire")) == 1
@@ -104,7 +104,7 @@ def test_a_second_sigterm_ends_at_once_and_the_effect_is_in_doubt(fleet: Fleet) 
     worker.send_signal(signal.SIGTERM)
     until(lambda: "finishing what is under way" in fleet.output(), SOON)
     worker.send_signal(signal.SIGTERM)
-    assert worker.wait(10) == 0
+    assert fleet.ended(worker, 10) == 0
     assert fleet.sessions() == []
     with fleet.sweeping():
         until(lambda: "EffectInDoubt" in fleet.events(run), SOON)
@@ -114,7 +114,7 @@ def test_a_second_sigterm_ends_at_once_and_the_effect_is_in_doubt(fleet: Fleet) 
 def test_a_drained_worker_leaves_by_itself(fleet: Fleet) -> None:
     run = fleet.start("Hazards", "h", how="hold", seconds=0.5)
     worker = fleet.worker(exit_when_drained=True, drain_timeout=60)
-    assert worker.wait(30) == 0
+    assert fleet.ended(worker, 30) == 0
     assert fleet.status(run) == "COMPLETED"
     assert "draining Hazards@" in fleet.output()
 
@@ -122,7 +122,7 @@ def test_a_drained_worker_leaves_by_itself(fleet: Fleet) -> None:
 def test_a_worker_that_cannot_drain_in_time_says_so(fleet: Fleet) -> None:
     fleet.start("Sleepers", "s", seconds=60)
     worker = fleet.worker(workflows=["Sleepers"], exit_when_drained=True, drain_timeout=1)
-    assert worker.wait(30) == 75
+    assert fleet.ended(worker, 30) == 75
     assert "NX-W204" in fleet.output()
 
 

@@ -110,7 +110,7 @@
     if (rows.length) { const row = rows[(at + 1) % rows.length]; $("[data-row]", row).focus(); row.scrollIntoView({ block: "center" }); }
   }
   const pages = { r: 0, i: 1, v: 2, e: 3 };
-  let went = false;
+  let went = -Infinity; // when `g` was pressed, by the clock of the keys: a page that was busy meanwhile still obeys
   const acts = {
     j: () => move(1),
     k: () => move(-1),
@@ -120,16 +120,16 @@
     c: () => copy(location.href),
     "?": help,
     "/": () => { const box = $("#nx-search"); if (box) { box.focus(); box.select(); } else location.assign($(".top nav a").href); },
-    g: () => { went = true; setTimeout(() => { went = false; }, 1200); },
+    g: (event) => { went = event.timeStamp; },
   };
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && event.target.id === "nx-search") return event.target.blur();
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
     if (stored("nx-keys") === "off") return;
-    const page = went && pages[event.key];
-    const act = page !== false && page !== undefined ? () => { went = false; all(".top nav a")[page]?.click(); }
+    const page = event.timeStamp - went < 1200 ? pages[event.key] : undefined;
+    const act = page !== undefined ? () => { went = -Infinity; all(".top nav a")[page]?.click(); }
       : "123".includes(event.key) ? () => all("[data-tab]")[event.key - 1]?.click() : acts[event.key];
-    if (act) { event.preventDefault(); act(); }
+    if (act) { event.preventDefault(); act(event); }
   });
 
   $(".views [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
