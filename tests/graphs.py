@@ -6,11 +6,12 @@ import random
 from dataclasses import dataclass, field
 
 from nexum.core.canonical import canonical_bytes, sha256_hex
-from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read
+from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read, Reconciliation
 from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.core.run.advance import advance, settle
 from nexum.core.run.events import (
+    NEVER,
     AttemptFailed,
     AttemptStopped,
     Body,
@@ -20,6 +21,7 @@ from nexum.core.run.events import (
     EffectInDoubt,
     Error,
     NodeCompleted,
+    ReconcileRequested,
     RunStarted,
     TimerFired,
 )
@@ -71,7 +73,11 @@ def random_graph(rng: random.Random, size: int | None = None) -> Graph:
         if kind == "effect":
             doubt = rng.choice([Hold(), Dedupes(ttl=3_600_000_000)])
             key = f"{rng.choice(before)} + 1" if before and rng.random() < 0.3 else ""
-            nodes.append(Effect(tool=f"t.{name}", key=key, doubt=doubt, **shared))
+            asked = Reconciliation(
+                handler=Handler(ref=f"m:find_{name}"), params=shared["params"], retry=shared["retry"]
+            )
+            reconcile = asked if rng.random() < 0.4 else None
+            nodes.append(Effect(tool=f"t.{name}", key=key, doubt=doubt, reconcile=reconcile, **shared))
         elif kind == "llm":
             nodes.append(Llm(models=("a", "b")[: rng.randint(1, 2)], repair=rng.randint(0, 2), **shared))
         else:
@@ -126,7 +132,10 @@ class World:
         if not cells:
             return False
         self.now += self.rng.randint(1, 30_000_000)
-        cell = self.rng.choice(cells)
+        askings = [cell for cell in cells if "/reconcile." in cell.path]
+        cell = self.rng.choice(askings if askings and self.rng.random() < 0.8 else cells)
+        if "/reconcile." in cell.path:  # nobody asks before its time
+            self.now = max(self.now, self.state.cells[cell].not_before)
         self.send(self.message(cell))
         return True
 
@@ -136,6 +145,10 @@ class World:
         timers = [t for t, due in sorted(self.state.timers.items()) if due <= self.now]
         if timers and self.fails and self.rng.random() < 0.5:  # time limits race with results by intent
             return TimerFired(self.rng.choice(timers))
+        if "/reconcile." in cell.path and self.rng.random() >= self.fails:
+            return self.answer(cell, at.attempt)
+        if at.status is CellStatus.IN_DOUBT and self.rng.random() < 0.2:
+            return ReconcileRequested(cell, "now, please")
         if at.status is CellStatus.IN_DOUBT:
             outcome = self.rng.choice(["happened", "did_not_happen", "abandon"])
             output = self.keep(self.output_of(cell)) if outcome == "happened" else None
@@ -145,12 +158,19 @@ class World:
         if self.rng.random() >= self.fails:
             return NodeCompleted(cell, self.keep(self.output_of(cell)), at.attempt)
         if at.kind == "effect" and self.rng.random() < 0.3:
-            return EffectInDoubt(cell, at.attempt, "reset")
+            quiet = self.rng.choice([NEVER, self.now, self.now + 600_000_000])
+            return EffectInDoubt(cell, at.attempt, "reset", quiet_from=quiet)
         error = Error("NX-R200", "boom", retryable=self.rng.random() < 0.7)
         repairable = at.kind == "llm" and self.rng.random() < 0.6
         sent = self.rng.choice(["no", "unknown"]) if at.kind == "effect" else "no"
         raw = self.keep("raw") if repairable else None
         return AttemptFailed(cell, at.attempt, error, sent=sent, repairable=repairable, raw=raw)
+
+    def answer(self, cell: Cell, attempt: int) -> Body:
+        """What a provider could answer about an effect."""
+        answer = self.rng.choice(["found", "not_found", "not_found", "cannot_tell"])
+        output = self.keep(self.output_of(cell)) if answer == "found" else self.keep(answer)
+        return NodeCompleted(cell, output, attempt, answer=answer)
 
     def play(self, turns: int = 400, cancel_at: int = -1) -> World:
         """Random messages until the end."""

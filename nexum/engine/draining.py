@@ -23,11 +23,13 @@ from nexum.core.run.events import (
     EffectInDoubt,
     NodeCompleted,
     NodeStopping,
+    RunClosing,
     RunResumed,
     RunSuspended,
 )
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.state import CellStatus, State
+from nexum.core.values import BLOB
 from nexum.crash import crash
 from nexum.engine.changes import changes, new_tasks, task_key, waiting_tasks
 from nexum.engine.graphs import Graphs
@@ -189,9 +191,9 @@ class _Round:
             grown.events,
             rows,
             expected=known.hash,
-            applied=_applied(before, fact),
+            applied=_applied(before, grown.events),
             doubted=_keys(before, fact.cell) if isinstance(fact, EffectInDoubt) else (),
-            settled=_settled(before, grown.state, fact, mail.payload),
+            settled=self._settled(before, grown, mail.payload),
         )
         self._held.apply(made)
         known.state, known.hash = grown.state, made.new_hash
@@ -203,6 +205,32 @@ class _Round:
         for key in self._never_begun(grown):
             stopped = AttemptStopped(Cell(key.path, key.visit, key.item), key.attempt, claimed=False)
             self.append(stopped, Mail(key.run_id, dedupe_of(key, stopped), "AttemptStopped", b"", actor="engine"))
+
+    def _settled(self, before: State, grown: Grown, payload: bytes) -> tuple[SettledEffect, ...]:
+        """What resolved doubts make of their effects; `payload` is what the fact has brought.
+
+        Given up, one stays UNKNOWN: nobody has learned anything, so nobody may send its key. Where it did not happen and is
+        to be sent again, the row stays as it is until the next attempt claims it: evidence of the old one is still welcome.
+        """
+        found: list[SettledEffect] = []
+        for event in grown.events:
+            body = event.body
+            if not isinstance(body, DoubtResolved):
+                continue
+            if body.outcome == "happened":
+                result, kept = b"", body.output
+                if kept is not None and kept.seq != BLOB:
+                    result = payload or read_payload(self._store, self._known, kept)
+                digest = kept.hash if kept is not None else ""
+                settled = SettledEffect("", "APPLIED", result, digest, body.reference)
+            elif body.outcome == "abandon":
+                settled = SettledEffect("", "UNKNOWN")
+            elif grown.state.cells[body.cell].status.is_terminal:
+                settled = SettledEffect("", "FAILED")
+            else:
+                continue
+            found.extend(settled._replace(key=key) for key in _keys(before, body.cell))
+        return tuple(found)
 
     def _never_begun(self, grown: Grown) -> list[TaskKey]:
         """Tasks of cells that were just asked to stop and that nobody had claimed."""
@@ -227,33 +255,24 @@ def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown
     return Grown(fold(state, suspension), (fact, suspension))
 
 
-def _applied(before: State, fact: Body) -> tuple[str, ...]:
-    """The effect whose recorded result the run takes with this fact."""
-    if isinstance(fact, NodeCompleted) and fact.by == "attempt":
-        return _keys(before, fact.cell)
-    if isinstance(fact, DoubtResolved) and fact.outcome == "happened":
-        return _keys(before, fact.cell)
-    return ()
+def needs_drain(body: Body) -> bool:
+    """Whether an event may only be written with the run's row held: stops race with claims, doubts with late results."""
+    decided = isinstance(body, DoubtResolved) and body.by == "reconcile"
+    return decided or isinstance(body, RunClosing | NodeStopping)
 
 
-def _settled(before: State, after: State, fact: Body, payload: bytes) -> tuple[SettledEffect, ...]:
-    """What a decision about a doubt makes of the effect.
-
-    Given up, it stays UNKNOWN: nobody has learned anything, so nobody may send its key. Where it did not happen and is
-    to be sent again, the row stays as it is until the next attempt claims it: evidence of the old one is still welcome.
-    """
-    if not isinstance(fact, DoubtResolved):
-        return ()
-    keys = _keys(before, fact.cell)
-    if fact.outcome == "happened":
-        result = fact.output.hash if fact.output is not None else ""
-        return tuple(SettledEffect(key, "APPLIED", payload, result, fact.reference) for key in keys)
-    if fact.outcome == "abandon":
-        return tuple(SettledEffect(key, "UNKNOWN") for key in keys)
-    ended = after.cells[fact.cell].status.is_terminal
-    return tuple(SettledEffect(key, "FAILED") for key in keys) if ended else ()
+def _applied(before: State, events: Sequence[Event]) -> tuple[str, ...]:
+    """The effects whose recorded results the run takes with these events."""
+    taken: list[str] = []
+    for event in events:
+        body = event.body
+        if (isinstance(body, NodeCompleted) and body.by == "attempt") or (
+            isinstance(body, DoubtResolved) and body.outcome == "happened"
+        ):
+            taken.extend(_keys(before, body.cell))
+    return tuple(taken)
 
 
 def _keys(before: State, cell: Cell) -> tuple[str, ...]:
-    key = before.cells[cell].key
-    return (key,) if key else ()
+    at = before.cells.get(cell)
+    return (at.key,) if at is not None and at.key else ()

@@ -10,19 +10,21 @@ import logging
 import threading
 
 from nexum.broker.doorbell import Doorbell
-from nexum.core.run.events import Cell, NodeStopping, RunClosing
+from nexum.core.graph.nodes import Effect
+from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
 from nexum.crash import crash
 from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
 from nexum.engine.completing import complete_within, is_known
-from nexum.engine.draining import drain, grow
+from nexum.engine.draining import drain, grow, needs_drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.handing import work_of
 from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, newer
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.patience import patiently
+from nexum.engine.quiet import alive_until
 from nexum.engine.reports import (
     Report,
     as_accepted,
@@ -118,8 +120,9 @@ class Engine:
                     work.token,
                     reported,
                     tenant=work.tenant,
-                    key=work.key,
+                    key=work.key if isinstance(work.node, Effect) else "",
                     inline_max=self._inline_max,
+                    alive=alive_until(work),
                 )
             )
             known = self._memory.get(work.task.run_id)
@@ -222,8 +225,8 @@ class Engine:
             if report.payload:
                 known.remember(hash_of(report), report.payload)
             grown = grow(self.store, known, report.message, now)
-            if any(isinstance(event.body, RunClosing | NodeStopping) for event in grown.events):
-                self._record_and_drain(report, known.trace)  # stops race with claims: the row's lock decides
+            if any(needs_drain(event.body) for event in grown.events):
+                self._record_and_drain(report, known.trace)
                 return None
             rows = seal(
                 state,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nexum.core.run.events import Cell
-from nexum.core.run.fold import parent_of
+from nexum.core.run.fold import inner_of, parent_of
 from nexum.core.run.state import CellState
 from nexum.engine.loading import read_payload
 from nexum.engine.memory import Known
@@ -35,7 +35,7 @@ def work_of(
         attempt=task.attempt,
         inputs=tuple((name, None if ref is None else read_payload(store, known, ref)) for name, ref in at.inputs),
         input_hash=at.input_hash,
-        key=at.key,
+        key=_key(known, cell, at),
         model=at.model,
         max_run=max_run,
         now=now,
@@ -45,6 +45,12 @@ def work_of(
         trace=known.trace,
         repair=_repair(store, known, cell),
     )
+
+
+def _key(known: Known, cell: Cell, at: CellState) -> str:
+    """The key of an effect; whoever asks its provider is told it too."""
+    parent = parent_of(cell)
+    return known.state.cells[parent].key if inner_of(cell) == "reconcile" and parent is not None else at.key
 
 
 def _repair(store: Store, known: Known, cell: Cell) -> Repair | None:

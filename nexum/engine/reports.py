@@ -8,6 +8,7 @@ from nexum.core.canonical import sha256_hex
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, Error, NodeCompleted
 from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
+from nexum.engine.quiet import quiet_after
 from nexum.engine.work import Failed, Reported, Succeeded
 from nexum.store.api import Claimed, EffectOutcome, Mail, Record, Store, TaskKey
 
@@ -33,15 +34,26 @@ def outcome_report(
     tenant: str,
     key: str,
     inline_max: int = INLINE_MAX,
+    alive: int = 0,
 ) -> Report:
-    """The report of an outcome. Payloads beyond `inline_max` bytes become blobs, written before the record."""
+    """The report of an outcome. Payloads beyond `inline_max` bytes become blobs, written before the record.
+
+    `key` is that of an effect ("" for other kinds); `alive` is the instant until which another process that was given this
+    attempt may still send it (0: there is none).
+    """
     cell = Cell(task.path, task.visit, task.item)
     journal = Ref(store.put_blob(tenant, outcome.journal), len(outcome.journal)) if outcome.journal else None
     match outcome:
         case Succeeded():
             ref, inline = keep(store, tenant, outcome.output, inline_max)
             message: Body = NodeCompleted(
-                cell, ref, attempt=task.attempt, reference=outcome.reference, usage=outcome.usage, journal=journal
+                cell,
+                ref,
+                attempt=task.attempt,
+                reference=outcome.reference,
+                usage=outcome.usage,
+                journal=journal,
+                answer=outcome.answer,
             )
             effect = None
             if key:
@@ -60,6 +72,7 @@ def outcome_report(
                 raw=raw,
                 usage=outcome.usage,
                 journal=journal,
+                alive_until=alive,
             )
             effect = _failed_effect(tenant, key, token, outcome) if key else None
     return Report(task, token, message, inline, effect)
@@ -88,7 +101,8 @@ def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | Non
             return Report(task, claimed.token, AttemptFailed(cell, task.attempt, error), b"", None)
         case "doubt":
             evidence = "an earlier attempt may have acted, and its key may not be sent again"
-            return Report(task, claimed.token, EffectInDoubt(cell, task.attempt, evidence), b"", None)
+            doubt = EffectInDoubt(cell, task.attempt, evidence, "reported", quiet_after(claimed))
+            return Report(task, claimed.token, doubt, b"", None)
         case _:
             return None
 

@@ -18,6 +18,7 @@ from nexum.crash import crash
 from nexum.engine.draining import BUSY, drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.memory import SNAPSHOT_EVERY
+from nexum.engine.quiet import quiet_from
 from nexum.engine.reports import dedupe_of
 from nexum.engine.suspending import ELSEWHERE, give_up
 from nexum.errors import UnavailableError
@@ -100,7 +101,8 @@ class Sweeper:
             key = held.claimed.key
             if held.policy and not self._may_repeat(held):
                 evidence = f"the process that may have sent it died (delivery {held.claimed.deliveries})"
-                body = EffectInDoubt(_cell(key), key.attempt, evidence)
+                proof = "expired" if held.expired else "ended"
+                body = EffectInDoubt(_cell(key), key.attempt, evidence, proof, quiet_from(held))
                 if self._store.doubt(key, held.claimed.token, self._mail(key, body)):
                     report.doubted += 1
                     runs[key.run_id] = None

@@ -28,7 +28,7 @@ class Repair:
 class Work(NamedTuple):
     """One attempt to execute. `inputs` are the canonical bytes of each parameter (None: the source was skipped).
 
-    `key` is the idempotency key of an effect ("" for other kinds). `max_run` is start_to_close in microseconds, to be
+    `key` is the idempotency key of an effect, also where its provider is asked about it ("" for other kinds). `max_run` is start_to_close in microseconds, to be
     measured on a monotonic clock from now. `now` is the store's clock when the work was handed out. `scheduled_at` is the
     recorded time of `NodeScheduled`: it is what `ctx.now` shows, the same for every attempt.
     """
@@ -58,7 +58,9 @@ class Succeeded:
     """The handler returned; `output` is canonical JSON that fits the node's schema.
 
     `reference` is the provider's own reference of an effect, `raw` what the provider or model answered literally.
-    `journal` is canonical JSON about a model request: what was asked, what was answered.
+    `journal` is canonical JSON about a model request: what was asked, what was answered. `answer` is what the asking of a
+    provider found out: found (and `output` is what the effect would have returned), not_found, or cannot_tell (and
+    `output` is the reason, a JSON text).
     """
 
     output: bytes
@@ -66,6 +68,7 @@ class Succeeded:
     usage: Usage | None = None
     raw: bytes = b""
     journal: bytes = b""
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

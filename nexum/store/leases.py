@@ -7,7 +7,7 @@ from typing import Any
 
 from nexum.store.api import Claimed, Held, Mail, TaskKey
 from nexum.store.rows import INSERT_MAIL, mail_row
-from nexum.store.shapes import SILENCE
+from nexum.store.shapes import EXPIRED, SILENCE
 from nexum.store.statement import Statement, Transaction
 
 _CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
@@ -25,7 +25,7 @@ _BY_SESSION = Statement(f"""
      WHERE t.state = 'CLAIMED' AND t.session = :session
      ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item""")  # noqa: S608
 _BY_DEAD = Statement(f"""
-    SELECT {_HELD}, t.policy, t.ttl, COALESCE(e.first_sent_at, 0), s.proof
+    SELECT {_HELD}, t.policy, t.ttl, COALESCE(e.first_sent_at, 0), s.proof, t.claimed_at, s.ended_at
       FROM nexum_sessions s
       JOIN nexum_tasks t ON t.session = s.session AND t.state = 'CLAIMED'
       JOIN nexum_runs r ON r.run_id = t.run_id
@@ -75,10 +75,13 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
 def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
     """Tasks of ended sessions, the longest held first, with policy, ttl and first sending of their effects."""
     now = tx.now()
-    return [
-        Held(_claimed(row, now), row[12], row[13], row[14], str(row[15]).startswith(SILENCE))
-        for row in tx.rows(_BY_DEAD, most=limit)
-    ]
+    return [_lost(row, now) for row in tx.rows(_BY_DEAD, most=limit)]
+
+
+def _lost(row: Sequence[Any], now: int) -> Held:
+    policy, ttl, sent_at, proof, claimed_at, ended_at = row[12:]
+    silent, expired = proof.startswith(SILENCE), proof.startswith(EXPIRED)
+    return Held(_claimed(row, now), policy, ttl, sent_at, silent, expired, claimed_at, ended_at)
 
 
 def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int = 0) -> bool:

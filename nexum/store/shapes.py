@@ -266,13 +266,15 @@ class Due(NamedTuple):
     due: int
 
 
-SILENCE = "silence: "  # how a proof of death begins that rests on a lease; any other was seen by the parent
+SILENCE = "silence: "  # how a word about a death begins that the parent did not see
+EXPIRED = f"{SILENCE}lease: "  # and when it rests on a lease alone: the process may yet be alive, and send
 
 
 class Held(NamedTuple):
     """A claimed task of a dead session, with its effect's policy, ttl in us and first sending ("", 0, 0 without one).
 
-    `silent`: the session fell silent, as when its whole machine goes; nobody saw the process itself die.
+    `silent`: the session fell silent, as when its whole machine goes; nobody saw the process itself die. `expired`: its
+    death is not proven at all, only its lease has run out. The session ended at `ended_at`, having held since `claimed_at`.
     """
 
     claimed: Claimed
@@ -280,6 +282,9 @@ class Held(NamedTuple):
     ttl: int
     sent_at: int
     silent: bool = False
+    expired: bool = False
+    claimed_at: int = 0
+    ended_at: int = 0
 
 
 class SessionRow(NamedTuple):

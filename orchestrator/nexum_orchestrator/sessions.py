@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from nexum.presence import is_gone
 from nexum.store.api import SessionRow, Store
-from nexum.store.shapes import SILENCE
+from nexum.store.shapes import EXPIRED, SILENCE
 
 logger = logging.getLogger("nexum.scheduler")
 
@@ -94,7 +94,7 @@ class Vigil:
         self._looked_at = at
 
     def _end(self, row: SessionRow, silent: float) -> None:
-        proof = f"{SILENCE}{self._me} watched beat {row.beats} for {silent:.1f} s, lease {row.lease / MICROS:g} s"
+        proof = f"{EXPIRED}{self._me} watched beat {row.beats} for {silent:.1f} s, lease {row.lease / MICROS:g} s"
         self._tell(row, proof)
 
     def _tell(self, row: SessionRow, proof: str) -> None:

@@ -8,7 +8,8 @@ failure. Where another attempt under the same key is not allowed any more, the f
 from __future__ import annotations
 
 from nexum.core.graph.nodes import Effect
-from nexum.core.graph.policies import Dedupes
+from nexum.core.graph.policies import MINUTE, Dedupes
+from nexum.core.run.asking import last_asking
 from nexum.core.run.events import (
     AttemptFailed,
     AttemptStopped,
@@ -18,6 +19,7 @@ from nexum.core.run.events import (
     EffectInDoubt,
     Ignored,
     NodeCompleted,
+    ReconcileRequested,
     RunResumed,
     RunSuspended,
     RunTerminated,
@@ -26,6 +28,8 @@ from nexum.core.run.events import (
 from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellState, CellStatus, Phase, State
 
+LINGERS = 2 * MINUTE  # a process that has outrun its time is ended by its watchdog within this
+_CUT_OFF = frozenset({"NX-R202", "NX-R205"})  # reported about a handler, not by it: it may still be at work
 SAFE_SHARE = 0.8  # of the provider's key lifetime: beyond it a repeated key may act again
 
 _REPORTING = frozenset({CellStatus.SCHEDULED, CellStatus.STOPPING})
@@ -41,13 +45,15 @@ def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
         case AttemptFailed():
             return _accept_failure(plan, state, message, now)
         case AttemptStopped():
-            return _accept_stop(state, message)
+            return _accept_stop(state, message, now)
         case EffectInDoubt():
             return _accept_doubt(state, message)
         case DoubtResolved():
             at = state.cells.get(message.cell)
-            fits = at is not None and at.status is CellStatus.IN_DOUBT
+            fits = at is not None and at.status is CellStatus.IN_DOUBT and message.by != "reconcile"
             return message if fits else _ignored(message, "the effect is not in doubt")
+        case ReconcileRequested():
+            return _accept_asking(plan, state, message, now)
         case TimerFired():
             return _accept_timer(state, message, now)
         case CancelRequested():
@@ -86,7 +92,10 @@ def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) 
         return message
     if _may_repeat(node, at, message, now):
         return message
-    return EffectInDoubt(message.cell, message.attempt, f"{message.error.code}: {message.error.message}"[:2_000])
+    lingers = LINGERS if message.error.code in _CUT_OFF else 0
+    quiet = max(now + lingers, at.quiet_from, message.alive_until)
+    evidence = f"{message.error.code}: {message.error.message}"[:2_000]
+    return EffectInDoubt(message.cell, message.attempt, evidence, "reported", quiet)
 
 
 def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -> bool:
@@ -100,12 +109,13 @@ def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -
     )
 
 
-def _accept_stop(state: State, message: AttemptStopped) -> Body:
+def _accept_stop(state: State, message: AttemptStopped, now: int) -> Body:
     at = state.cells.get(message.cell)
     if at is None or at.status is not CellStatus.STOPPING or message.attempt != at.attempt:
         return _ignored(message, "nothing there is being stopped")
     if at.doubtful:
-        return EffectInDoubt(message.cell, message.attempt, "an earlier attempt may have acted")
+        evidence = "an earlier attempt may have acted"
+        return EffectInDoubt(message.cell, message.attempt, evidence, "reported", max(now, at.quiet_from))
     return message
 
 
@@ -114,6 +124,18 @@ def _accept_doubt(state: State, message: EffectInDoubt) -> Body:
     if at is None or at.status not in _REPORTING or message.attempt != at.attempt:
         return _ignored(message, "no attempt is under way there")
     return message
+
+
+def _accept_asking(plan: Plan, state: State, message: ReconcileRequested, now: int) -> Body:
+    at = state.cells.get(message.cell)
+    if at is None or at.status is not CellStatus.IN_DOUBT:
+        return _ignored(message, "the effect is not in doubt")
+    node = plan.node_at(message.cell.path)
+    if not isinstance(node, Effect) or node.reconcile is None:
+        return _ignored(message, "the effect says nobody to ask")
+    last = last_asking(state, message.cell)
+    under_way = last is not None and not last[1].status.is_terminal and last[1].not_before <= now
+    return _ignored(message, "the provider is being asked") if under_way else message
 
 
 def _accept_timer(state: State, message: TimerFired, now: int) -> Body:

@@ -1,6 +1,6 @@
 """What follows from what is known: graph + state -> the next group of decisions.
 
-The order is part of the semantics: closing first, then ended attempts and fired timers, then readiness in graph order,
+The order is part of the semantics: closing first, then effects in doubt and their askings, then ended attempts and fired timers, then readiness in graph order,
 then the end. The first non-empty group is returned; the caller appends and folds it as a whole and asks again, until the
 answer is empty. After that fixed point nothing follows until the next fact.
 
@@ -10,6 +10,7 @@ answer is empty. After that fixed point nothing follows until the next fact.
 from __future__ import annotations
 
 from nexum.core.graph.nodes import Effect
+from nexum.core.run.asking import ask, is_needed
 from nexum.core.run.attempts import after_failure, after_repair, overdue_error
 from nexum.core.run.events import (
     Body,
@@ -22,7 +23,7 @@ from nexum.core.run.events import (
     RunCompleted,
     RunFailed,
 )
-from nexum.core.run.fold import parent_of
+from nexum.core.run.fold import inner_of, parent_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.ready import Values, current, enter, wanted
 from nexum.core.run.state import CellState, CellStatus, Phase, State
@@ -38,8 +39,14 @@ def decide(plan: Plan, state: State, values: Values) -> list[Body]:
     if state.suspended or state.phase.is_ended or state.phase is Phase.NEW:
         return []
     if state.phase is Phase.CLOSING:
-        return _settle_attempts(plan, state) or _wind_down(plan, state)
-    return _close(plan, state) or _settle_attempts(plan, state) or enter(plan, state, values) or _end(plan, state)
+        return ask(plan, state) or _settle_attempts(plan, state) or _wind_down(plan, state)
+    return (
+        _close(plan, state)
+        or ask(plan, state)
+        or _settle_attempts(plan, state)
+        or enter(plan, state, values)
+        or _end(plan, state)
+    )
 
 
 def _close(plan: Plan, state: State) -> list[Body]:
@@ -58,6 +65,8 @@ def _settle_attempts(plan: Plan, state: State) -> list[Body]:
     found: list[Body] = []
     for cell in _in_order(plan, state):
         at = state.cells[cell]
+        if inner_of(cell) == "reconcile":
+            continue
         if at.status is CellStatus.STOPPED:
             found.append(_stopped(cell, at))
         elif state.phase is Phase.CLOSING:
@@ -109,6 +118,8 @@ def _wind_down(plan: Plan, state: State) -> list[Body]:
     found: list[Body] = []
     for cell in sorted(state.open, key=lambda c: (plan.graph.order.get(c.path.partition("/")[0], 0), c)):
         at = state.cells[cell]
+        if is_needed(state, cell):
+            continue
         if (at.kind == "effect" and at.status is CellStatus.SCHEDULED) or (
             at.status is CellStatus.IN_DOUBT and not at.stopping
         ):

@@ -21,6 +21,7 @@ class Cell(NamedTuple):
     item: int = -1
 
 
+NEVER = 1 << 62  # an instant that does not come
 RUN = Cell("", 0, -1)  # where events about the run itself stand
 
 
@@ -91,7 +92,8 @@ class NodeSkipped:
 class NodeCompleted:
     """Fact or decision: the cell has its output. `by` is attempt, repair or reuse; `late` means nobody will read it.
 
-    `journal` is what a language model was asked and what it answered.
+    `journal` is what a language model was asked and what it answered. `answer` is what the asking of a provider found out:
+    found (then `output` is the effect's), not_found or cannot_tell (then `output` is the reason, a text).
     """
 
     cell: Cell
@@ -102,6 +104,7 @@ class NodeCompleted:
     late: bool = False
     usage: Usage | None = None
     journal: Ref | None = None
+    answer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +135,8 @@ class NodeStopping:
 class AttemptFailed:
     """Fact: one attempt ended badly. `sent` (effects) is no, yes or unknown; `retry_after` is in microseconds.
 
-    `raw` is the invalid text of a model's answer; `repairable` says that a repair round may mend it.
+    `raw` is the invalid text of a model's answer; `repairable` says that a repair round may mend it. `alive_until` is the
+    instant until which a process that sent this effect may still be alive (0: whoever sent it has said how it ended).
     """
 
     cell: Cell
@@ -144,6 +148,7 @@ class AttemptFailed:
     raw: Ref | None = None
     usage: Usage | None = None
     journal: Ref | None = None
+    alive_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,22 +162,41 @@ class AttemptStopped:
 
 @dataclass(frozen=True, slots=True)
 class EffectInDoubt:
-    """Fact: the effect was sent, its outcome is not known, and policy forbids to send again."""
+    """Fact: the effect was sent, its outcome is not known, and policy forbids to send again.
+
+    `proof` is what is known of the sender: reported (it said itself that it cannot tell), ended (its process is proven to be
+    dead), expired (it only fell silent). `quiet_from` is the instant from which no process can send any more (`NEVER`:
+    nobody knows): what was sent before may still travel for the settle time of the effect.
+    """
 
     cell: Cell
     attempt: int
     evidence: str = ""
+    proof: str = ""
+    quiet_from: int = NEVER
 
 
 @dataclass(frozen=True, slots=True)
 class DoubtResolved:
-    """Fact: evidence about an effect in doubt. `outcome` is happened, did_not_happen or abandon."""
+    """Evidence about an effect in doubt: a fact by a person, a decision by `reconcile`.
+
+    `outcome` is happened, did_not_happen or abandon.
+    """
 
     cell: Cell
     outcome: str
     output: Ref | None = None
     reference: str = ""
     evidence: str = ""
+    by: str = "person"
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileRequested:
+    """Fact: somebody wants the provider to be asked now about an effect in doubt."""
+
+    cell: Cell
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +296,7 @@ Body = (
     | AttemptStopped
     | EffectInDoubt
     | DoubtResolved
+    | ReconcileRequested
     | RetryScheduled
     | TimerFired
     | CancelRequested

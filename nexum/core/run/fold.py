@@ -59,6 +59,8 @@ def is_fact(body: Body) -> bool:
     """Whether the body came from outside; facts carry a dedupe key, decisions do not."""
     if isinstance(body, NodeCompleted):
         return body.by != "repair"
+    if isinstance(body, DoubtResolved):
+        return body.by != "reconcile"
     return type(body).__name__ not in _DECISIONS
 
 
@@ -87,6 +89,12 @@ def parent_of(cell: Cell) -> Cell | None:
     """The cell that an inner activation (`verdict/repair.1`) belongs to."""
     path, slash, _ = cell.path.rpartition("/")
     return cell._replace(path=path) if slash else None
+
+
+def inner_of(cell: Cell) -> str:
+    """What an inner activation does for its parent: repair, reconcile, undo; "" for a cell of the graph itself."""
+    _, slash, last = cell.path.rpartition("/")
+    return last.partition(".")[0] if slash else ""
 
 
 def _place(ref: Ref | None, event: Event) -> Ref | None:
@@ -152,7 +160,11 @@ def _scheduled(state: State, event: Event) -> State:
     parent = parent_of(body.cell)
     if parent is not None:
         above = state.cells[parent]
-        above = above._replace(repairs=above.repairs + 1, rounds=above.rounds + 1)
+        match inner_of(body.cell):
+            case "repair":
+                above = above._replace(repairs=above.repairs + 1, rounds=above.rounds + 1)
+            case "reconcile":
+                above = above._replace(asked=above.asked + 1, ask_now=False)
         state = state._replace(cells=state.cells.set(parent, above))
     return state
 
@@ -165,7 +177,9 @@ def _status(state: State, cell: Cell) -> CellStatus | None:
 def _completed(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, NodeCompleted)
-    return _finish(state, body.cell, "NodeCompleted", output=_place(body.output, event))
+    told = {"answer": body.answer, "answered_at": event.at} if body.answer else {}
+    output = _place(body.output, event)
+    return _finish(state, body.cell, "NodeCompleted", output=output, reference=body.reference, **told)
 
 
 def _finish(state: State, cell: Cell, event: str, **changes: Any) -> State:
@@ -194,6 +208,7 @@ def _attempt_failed(state: State, event: Event) -> State:
         repairable=body.repairable,
         raw=raw,
         doubtful=before.doubtful or body.sent == "unknown",
+        quiet_from=max(before.quiet_from, body.alive_until),
     )
     state = _put(state, body.cell, after)
     parent = parent_of(body.cell)
@@ -209,7 +224,9 @@ def _moved(state: State, event: Event) -> State:
     before = state.cells[body.cell]
     after = before._replace(status=next_cell(before.status, type(body).__name__))
     if isinstance(body, EffectInDoubt):
-        after = after._replace(doubtful=True, error=Error("NX-E201", body.evidence, type="InDoubt"))
+        error = Error("NX-E201", body.evidence, type="InDoubt")
+        quiet = body.quiet_from
+        after = after._replace(doubtful=True, error=error, quiet_from=quiet, asked_before=after.asked, ask_now=False)
     return _put(state, body.cell, after)
 
 
@@ -241,13 +258,22 @@ def _resolved(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, DoubtResolved)
     if body.outcome == "happened":
-        return _finish(state, body.cell, "NodeCompleted", output=_place(body.output, event), doubtful=False)
+        output = _place(body.output, event)
+        return _finish(
+            state, body.cell, "NodeCompleted", output=output, reference=body.reference, doubtful=False, ask_now=False
+        )
     before = state.cells[body.cell]
     status = next_cell(before.status, "DoubtResolved")
     if before.stopping:
         status = CellStatus.STOPPED
     error = Error("NX-E201", body.evidence, type="InDoubt", retryable=body.outcome == "did_not_happen")
-    return _put(state, body.cell, before._replace(status=status, doubtful=False, error=error))
+    return _put(state, body.cell, before._replace(status=status, doubtful=False, error=error, ask_now=False))
+
+
+def _ask(state: State, event: Event) -> State:
+    body: Any = event.body
+    wanted = state.cells[body.cell]._replace(ask_now=True)
+    return state._replace(cells=state.cells.set(body.cell, wanted), fresh=(body.cell,))
 
 
 def _timer(state: State, event: Event) -> State:
@@ -299,6 +325,7 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "AttemptStopped": _moved,
     "EffectInDoubt": _moved,
     "DoubtResolved": _resolved,
+    "ReconcileRequested": _ask,
     "RetryScheduled": _retry,
     "TimerFired": _timer,
     "CancelRequested": _cancel,

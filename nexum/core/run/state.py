@@ -63,6 +63,10 @@ class CellState(NamedTuple):
 
     `overdue`: schedule_to_close has passed. `doubtful`: an attempt of this effect may have acted. `repairs` counts repair
     rounds of this visit, `rounds` those since the current model was asked first, at attempt `model_from`.
+
+    An effect in doubt: `quiet_from` is the instant from which nobody can send it any more, `asked` counts
+    the askings of its provider, `asked_before` those before this doubt, and `ask_now` says that a person wants another one.
+    An asking: its `answer`, and when that was given. `reference` is the provider's own, of whichever of the two.
     """
 
     status: CellStatus
@@ -87,6 +91,13 @@ class CellState(NamedTuple):
     repairs: int = 0
     rounds: int = 0
     model_from: int = 1
+    quiet_from: int = 0
+    asked: int = 0
+    asked_before: int = 0
+    ask_now: bool = False
+    answer: str = ""
+    answered_at: int = 0
+    reference: str = ""
 
 
 _NO_CELLS: Map[Cell, CellState] = Map()

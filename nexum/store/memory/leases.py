@@ -8,7 +8,7 @@ from nexum.store.memory import steps
 from nexum.store.memory.claiming import claimed, order
 from nexum.store.memory.rows import Effect, Task
 from nexum.store.memory.transaction import Transaction
-from nexum.store.shapes import SILENCE
+from nexum.store.shapes import EXPIRED, SILENCE
 
 _OVER = ("ENDED", "DEAD")
 
@@ -39,8 +39,9 @@ def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
     for _, _, task, holder in sorted(lost)[:limit]:
         effect = t.effects.get(task.tenant, task.effect_key) if task.effect_key else None
         sent_at = effect.first_sent_at if effect else 0
-        silent = holder.proof.startswith(SILENCE)
-        found.append(Held(claimed(tx, task), task.policy, task.ttl, sent_at, silent))
+        silent, expired = holder.proof.startswith(SILENCE), holder.proof.startswith(EXPIRED)
+        terms = (task.policy, task.ttl, sent_at, silent, expired, task.claimed_at, holder.ended_at)
+        found.append(Held(claimed(tx, task), *terms))
     return found
 
 

@@ -1,0 +1,33 @@
+"""From when on can nobody send an effect any more? What is known of its sender says so.
+
+A process that is proven to be dead sends nothing more. One that only fell silent may be stopped and come back: then the
+time limit of the attempt speaks, behind which its own watchdog ends it. Without a time limit nothing speaks.
+"""
+
+from __future__ import annotations
+
+from nexum.core.run.accept import LINGERS
+from nexum.core.run.events import NEVER
+from nexum.engine.work import Work
+from nexum.store.api import Claimed, Held
+
+
+def quiet_from(held: Held) -> int:
+    """The instant from which the holder of a dead session's task cannot send any more; `NEVER` when nobody knows."""
+    return _deadline(held.claimed_at, held.claimed.max_run) if held.expired else held.ended_at
+
+
+def quiet_after(claimed: Claimed) -> int:
+    """The same of whoever executed this attempt before the claim."""
+    if claimed.deliveries <= 1:
+        return claimed.now  # earlier attempts have all reported
+    return _deadline(claimed.now, claimed.max_run)
+
+
+def alive_until(work: Work) -> int:
+    """Until when somebody who was given the same attempt before may be alive; 0 when nobody was."""
+    return _deadline(work.now, work.max_run) if work.key and work.deliveries > 1 else 0
+
+
+def _deadline(claimed_at: int, max_run: int) -> int:
+    return claimed_at + max_run + LINGERS if max_run else NEVER
