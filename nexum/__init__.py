@@ -14,6 +14,7 @@ from nexum.version import __version__
 if TYPE_CHECKING:
     from nexum.errors import (
         BuildError,
+        CannotTell,
         ConflictError,
         Fail,
         InputError,
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from nexum.sdk.context import Context
     from nexum.sdk.fluent import workflow
     from nexum.sdk.handles import Handle
-    from nexum.sdk.policies import Dedupes, Retry, Timeouts
+    from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
     from nexum.sdk.prompt import Message, Prompt
     from nexum.sdk.tx import Tx
     from nexum.sdk.workflow import Workflow
 
 __all__ = [
     "BuildError",
+    "CannotTell",
     "CompiledWorkflow",
     "ConflictError",
     "Context",
@@ -47,6 +49,7 @@ __all__ = [
     "NonRetryable",
     "NotSent",
     "Prompt",
+    "Reconcile",
     "Retry",
     "RetryAfter",
     "Timeouts",
@@ -62,13 +65,13 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "nexum.errors": "BuildError ConflictError Fail InputError NexumError NonRetryable NotSent RetryAfter UnavailableError",
+    "nexum.errors": "BuildError CannotTell ConflictError Fail InputError NexumError NonRetryable NotSent RetryAfter UnavailableError",
     "nexum.sdk.compiled": "CompiledWorkflow",
     "nexum.sdk.conditions": "has in_ not_ size",
     "nexum.sdk.context": "Context",
     "nexum.sdk.fluent": "workflow",
     "nexum.sdk.handles": "Handle",
-    "nexum.sdk.policies": "Dedupes Retry Timeouts",
+    "nexum.sdk.policies": "Dedupes Reconcile Retry Timeouts",
     "nexum.sdk.prompt": "Message Prompt",
     "nexum.sdk.tx": "Tx",
     "nexum.sdk.workflow": "Workflow",

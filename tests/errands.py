@@ -10,10 +10,11 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 
+import httpx
 from pydantic import BaseModel
 
 from nexum.sdk.context import Context
-from nexum.sdk.policies import Dedupes, Retry, Timeouts
+from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
 from nexum.sdk.registry import Registry
 from nexum.sdk.workflow import Workflow
 
@@ -130,9 +131,31 @@ def wire(errand: Errand, ctx: Context) -> Done:
     return done(errand)
 
 
+asking = Workflow("Asking", input=Errand)
+
+
+def find_transfer(errand: Errand, ctx: Context) -> Done | None:
+    """What the bank has executed under this key."""
+    note("ask", errand.name, ctx.idempotency_key)
+    found = httpx.get(f"{os.environ['BANK']}/refunds", params={"key": ctx.idempotency_key}, timeout=5).json()
+    return Done(name=found[0]["id"], pid=0) if found else None
+
+
+@asking.effect(
+    tool="bank", reconcile=Reconcile(find_transfer, settle=timedelta(milliseconds=300), gap=timedelta(milliseconds=100))
+)
+def transfer(errand: Errand, ctx: Context) -> Done:
+    note("transfer", errand.name, ctx.idempotency_key)
+    body = {"order_id": errand.name, "amount": 100, "currency": "EUR"}
+    answer = httpx.post(
+        f"{os.environ['BANK']}/refunds", json=body, headers={"Idempotency-Key": ctx.idempotency_key}, timeout=5
+    )
+    return Done(name=answer.json()["id"], pid=os.getpid())
+
+
 def _first_time(name: str) -> bool:
     with open(os.environ["ERRANDS_LOG"]) as log:
         return sum(line.startswith(f"hazard {name} ") for line in log) == 1
 
 
-REGISTRY = Registry([workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held)])
+REGISTRY = Registry([workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking)])

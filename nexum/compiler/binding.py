@@ -218,6 +218,8 @@ def _output(
 def _return_fix(declared: Declared) -> tuple[str, ...]:
     if declared.kind == "llm":
         return ("write `-> Prompt[Verdict]` with the model that the answer must fit",)
+    if declared.kind == "reconcile":
+        return ("write `-> Receipt | None`: what the effect returns, or None when nothing was found",)
     return ("write `-> Receipt`, or `-> None` if there is nothing to give",)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from nexum.compiler.handlers import BoundHandler
 from nexum.compiler.names import check_names
 from nexum.compiler.options import check_options, check_reference
 from nexum.compiler.purity import impurities
+from nexum.compiler.reconciling import check_reconcile
 from nexum.compiler.references import Reference
 from nexum.compiler.sources import handler_span, line_span, option_span
 from nexum.compiler.subsume import check_accepts
@@ -87,7 +88,7 @@ class _Compiler:
             nodes=tuple(node_of(node) for node in self._nodes),
             result=leaves(self._nodes),
         )
-        handlers = {node.id: _handler(node) for node in self._nodes}
+        handlers = {handler.id: handler for node in self._nodes for handler in _handlers(node)}
         return Compiled(graph, handlers, self._input, tuple(self._problems))
 
     def _check_input(self) -> None:
@@ -103,7 +104,8 @@ class _Compiler:
         problems = self._problems
         problems.extend(check_options(declared))
         outputs = {node.id: node.signature.output for node in self._nodes}
-        signature = bind(declared, Scope(self._draft.input, outputs, later, self._marks), problems)
+        scope = Scope(self._draft.input, outputs, later, self._marks)
+        signature = bind(declared, scope, problems)
         kinds = {INPUT: self._draft.input, **outputs}
         problems.extend(check_accepts(declared, signature, self._schemas, kinds))
         problems.extend(check_reference(declared, signature.schema))
@@ -122,6 +124,7 @@ class _Compiler:
             condition(declared, "when", declared.when, names, problems),
             business_key(declared, declared.key, names, problems),
             condition(declared, "accept", self._accept(declared, signature), own, problems),
+            check_reconcile(declared, signature, scope, self._schemas, problems),
         )
 
     def _accept(self, declared: Declared, signature: Signature) -> object:
@@ -142,15 +145,22 @@ class _Compiler:
         return built
 
 
-def _handler(node: Checked) -> BoundHandler:
+def _handlers(node: Checked) -> Iterator[BoundHandler]:
+    """The code of a node, and of those who act for it: who asks about an effect must answer with its output."""
+    assert node.signature.adapter is not None
+    yield _handler(node, node.signature.adapter)
+    if node.asking is not None:
+        yield _handler(node.asking, node.signature.adapter)
+
+
+def _handler(node: Checked, output: TypeAdapter[Any]) -> BoundHandler:
     signature = node.signature
-    assert signature.adapter is not None
     return BoundHandler(
         id=node.id,
         call=node.declared.handler,
         params={param.name: param.adapter for param in signature.params},
         contexts=signature.contexts,
         means=signature.means,
-        output=signature.adapter,
+        output=output,
         is_async=inspect.iscoroutinefunction(plain(node.declared.handler)),
     )

@@ -17,13 +17,14 @@ from nexum.errors import Diagnostic
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One node: as declared, its bound signature, and its expressions."""
+    """One node: as declared, its bound signature, its expressions, and who asks about it when it is in doubt."""
 
     declared: Declared
     signature: Signature
     when: Expr | None = None
     key: Expr | None = None
     accept: Expr | None = None
+    asking: Checked | None = None
 
     @property
     def id(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from nexum.core.graph.nodes import Reconciliation
 from nexum.core.graph.policies import Doubt, Hold, RetryPolicy, TimeoutPolicy
 
 
@@ -17,6 +18,14 @@ class Place:
     file: str
     line: int
     names: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The function that asks a provider about an effect in doubt. `terms` lack its handler and its parameters."""
+
+    handler: Callable[..., Any]
+    terms: Reconciliation
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +45,7 @@ class Declared:
     key: object = None
     doubt: Doubt = field(default_factory=Hold)
     reference: str = ""
+    reconcile: Asking | None = None
     models: tuple[str, ...] = ()
     repair: int = 2
     accept: object = None

@@ -12,7 +12,7 @@ from nexum.compiler.reads import reads
 from nexum.compiler.sources import definition
 from nexum.core.expr.spell import spell
 from nexum.core.expr.syntax import Expr
-from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read, Transaction
+from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read, Reconciliation, Transaction
 from nexum.core.graph.workflow import AnyNode
 
 
@@ -44,6 +44,7 @@ def node_of(node: Checked) -> AnyNode:
                 key=_text(node.key),
                 doubt=declared.doubt,
                 reference=declared.reference,
+                reconcile=reconciliation_of(node),
             )
         case "llm":
             return Llm(
@@ -54,6 +55,18 @@ def node_of(node: Checked) -> AnyNode:
                 settings=dict(declared.settings),
             )
     raise AssertionError(f"no node of kind {declared.kind!r} can be declared")
+
+
+def reconciliation_of(node: Checked) -> Reconciliation | None:
+    """How the provider of an effect is asked, as the graph says it."""
+    how, asking = node.declared.reconcile, node.asking
+    if how is None or asking is None:
+        return None
+    found = {
+        "handler": Handler(ref=_ref(asking), fingerprint=fingerprint(how.handler)),
+        "params": tuple(_param(asking, param) for param in asking.signature.params),
+    }
+    return how.terms.model_copy(update=found)
 
 
 def _param(node: Checked, param: Bound) -> Param:

@@ -8,6 +8,7 @@ NexumError                    anything that Nexum raises on purpose
 |   +-- RetryAfter            raise it in a handler: try again after so many seconds
 |   +-- Fail                  raise it in a handler: the run fails with this reason, nothing else is tried
 |   +-- NotSent               raise it in an effect: the request never left, so a retry is safe
+|   +-- CannotTell            raise it where a provider is asked: neither found nor certainly absent
 +-- ConflictError             the world moved: a key exists with other input, a state has changed
 +-- UnavailableError          the world: a database, a broker, a provider does not answer
 +-- ConfigurationError        yours, in settings
@@ -22,6 +23,7 @@ from nexum.errors.catalogue import CATALOGUE, Entry
 
 __all__ = [
     "BuildError",
+    "CannotTell",
     "ConfigurationError",
     "ConflictError",
     "Diagnostic",
@@ -157,6 +159,12 @@ class NotSent(HandlerError):  # noqa: N818
     """Raise it in an effect: the request never left this machine, so the attempt may be repeated."""
 
     default_code = "NX-E101"
+
+
+class CannotTell(HandlerError):  # noqa: N818
+    """Raise it in the function behind `reconcile=`: the provider's answer proves neither that it acted nor that it did not."""
+
+    default_code = "NX-E210"
 
 
 class RetryAfter(HandlerError):  # noqa: N818

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from nexum.core.canonical import NotCanonicalError, canonical_bytes
 from nexum.errors.misfits import got
 from nexum.sdk.handles import Handle
-from nexum.sdk.policies import Dedupes, Retry, Timeouts
+from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
 
 
 class Misfit(NamedTuple):
@@ -40,7 +40,7 @@ def misfits(given: Mapping[str, Any]) -> Iterator[Misfit]:
             yield from _unspelt(value)
 
 
-def misfits_of(policy: Retry | Timeouts | Dedupes) -> Iterator[Misfit]:
+def misfits_of(policy: Retry | Timeouts | Dedupes | Reconcile) -> Iterator[Misfit]:
     """The fields of a policy that hold a value of a wrong type."""
     for field in fields(policy):
         value = getattr(policy, field.name)
@@ -76,6 +76,11 @@ def _is_node(value: object) -> bool:
     return isinstance(value, Handle | str)
 
 
+def _is_function(value: object) -> bool:
+    """A node is no such function: it would run in every run, not only in doubt."""
+    return callable(value) and not isinstance(value, Handle)
+
+
 def _is_exception(value: object) -> bool:
     return _is_text(value) or (isinstance(value, type) and issubclass(value, BaseException))
 
@@ -109,6 +114,10 @@ _OPTIONS: Mapping[str, Allowed] = {
         lambda value: value is None or isinstance(value, Dedupes),
         "a Dedupes, for example Dedupes(ttl=timedelta(hours=24))",
     ),
+    "reconcile": Allowed(
+        lambda value: value is None or isinstance(value, Reconcile) or _is_function(value),
+        "a function that asks the provider, or a Reconcile, for example Reconcile(find_refund)",
+    ),
     "reference": _TEXT,
     "model": _TEXT,
     "fallback": Allowed(lambda value: _is_list(value, _is_text), "a list of models"),
@@ -129,4 +138,9 @@ _FIELDS: Mapping[tuple[type, str], Allowed] = {
     (Timeouts, "schedule_to_close"): _LIMIT,
     (Timeouts, "heartbeat"): _LIMIT,
     (Dedupes, "ttl"): _LENGTH,
+    (Reconcile, "ask"): Allowed(lambda value: _is_function(value), "a function that asks the provider"),
+    (Reconcile, "settle"): _LENGTH,
+    (Reconcile, "gap"): _LENGTH,
+    (Reconcile, "retry"): _OPTIONS["retry"],
+    (Reconcile, "timeouts"): _OPTIONS["timeouts"],
 }

@@ -7,13 +7,13 @@ from typing import Any, NamedTuple, TypedDict, TypeVar, cast
 
 from pydantic import ValidationError
 
-from nexum.compiler.declared import Declared, Place
+from nexum.compiler.declared import Asking, Declared, Place
 from nexum.compiler.diagnostics import did_you_mean
 from nexum.core.graph import policies as graph
 from nexum.errors.misfits import got
 from nexum.sdk.allowed import misfits, misfits_of
 from nexum.sdk.handles import Handle
-from nexum.sdk.policies import Dedupes, Retry, Timeouts
+from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
 
 Node = Handle[..., Any, Any] | str
 Problem = tuple[str, str, str]  # code, option, message
@@ -48,13 +48,15 @@ class EffectOptions(NodeOptions, total=False):
 
     `tool`: what it touches, such as `stripe.refund`. `key`: a business key, unique over all runs, by reference or as
     text; without it the key names run, node and visit. `provider`: `Dedupes(ttl=...)` when the provider honours the key
-    for so long, so that a request with unknown outcome may be sent again; else doubt waits for a person. `reference`:
-    the path of the provider's own reference in the output.
+    for so long, so that a request with unknown outcome may be sent again. `reconcile`: a function that asks the provider
+    what became of it, where the request may not be sent again; see `Reconcile`. Without either, doubt waits for a person.
+    `reference`: the path of the provider's own reference in the output.
     """
 
     tool: str
     key: str | int
     provider: Dedupes
+    reconcile: Callable[..., Any] | Reconcile
     reference: str
 
 
@@ -119,6 +121,7 @@ def _effect(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, An
         "tool": options.get("tool", ""),
         "key": options.get("key"),
         "doubt": _doubt(options.get("provider"), problems),
+        "reconcile": _asking(options.get("reconcile"), problems),
         "reference": options.get("reference", ""),
     }
 
@@ -150,7 +153,21 @@ def _doubt(provider: Dedupes | None, problems: list[Problem]) -> graph.Doubt:
     return _policy("provider", provider, unknown, problems)
 
 
-def _policy(option: str, given: Retry | Timeouts | Dedupes, instead: _Converted, problems: list[Problem]) -> _Converted:
+def _asking(given: Callable[..., Any] | Reconcile | None, problems: list[Problem]) -> Asking | None:
+    """Who asks the provider, and on what terms."""
+    if given is None:
+        return None
+    how = given if isinstance(given, Reconcile) else Reconcile(given)
+    wrong = list(misfits_of(how)) or [*misfits_of(how.retry), *misfits_of(how.timeouts)]
+    problems.extend(("NX-B124", "reconcile", f"`reconcile=`: {misfit.message}") for misfit in wrong)
+    if wrong:
+        return None
+    return Asking(how.ask, _policy("reconcile", how, Reconcile(how.ask).policy(), problems))
+
+
+def _policy(
+    option: str, given: Retry | Timeouts | Dedupes | Reconcile, instead: _Converted, problems: list[Problem]
+) -> _Converted:
     """A policy in the terms of the graph; when a value is wrong that is a problem, and `instead` stands in for it."""
     wrong = [("NX-B124", option, f"`{option}=`: {misfit.message}") for misfit in misfits_of(given)]
     problems.extend(wrong)

@@ -1,12 +1,14 @@
-"""Retries, time limits and the promise of a provider, as an author writes them: with `timedelta`s and exception classes."""
+"""Retries, time limits, the promise of a provider and how it is asked, as an author writes them: with `timedelta`s and exception classes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from nexum.core.graph import policies as graph
+from nexum.core.graph.nodes import Handler, Reconciliation
 
 _NEVER = timedelta(0)
 
@@ -76,6 +78,33 @@ class Dedupes:
     def policy(self) -> graph.Dedupes:
         """The same in the terms of the graph. Raises `pydantic.ValidationError` unless `ttl` is positive."""
         return graph.Dedupes(ttl=micros(self.ttl))
+
+
+@dataclass(frozen=True, slots=True)
+class Reconcile:
+    """How the provider of an effect is asked what became of a request whose outcome is unknown.
+
+    `ask` takes what the effect takes, by the same names, and a `Context` whose `idempotency_key` is the effect's. It returns
+    what the effect would have returned, None when the provider has not seen the key, or raises `CannotTell`. `settle` is the
+    longest time for which a request may still travel after its sender is gone: a None counts only after it. `gap` lies
+    between the two None that have to agree before the same key is sent again. `retry` and `timeouts` are the asking's own.
+    """
+
+    ask: Callable[..., Any]
+    settle: timedelta = timedelta(minutes=15)
+    gap: timedelta = timedelta(minutes=1)
+    retry: Retry = field(default_factory=Retry)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    def policy(self) -> Reconciliation:
+        """The same in the terms of the graph, but for the function. Raises `pydantic.ValidationError` for a negative time."""
+        return Reconciliation(
+            handler=Handler(ref=""),
+            settle=micros(self.settle),
+            gap=micros(self.gap),
+            retry=self.retry.policy(),
+            timeouts=self.timeouts.policy(),
+        )
 
 
 def micros(length: timedelta) -> int:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,11 +17,14 @@ from pydantic import ValidationError
 from pydantic_core import PydanticSerializationError
 
 from nexum.compiler.handlers import BoundHandler
-from nexum.core.canonical import NotCanonicalError, from_bytes, legible
+from nexum.core.canonical import NotCanonicalError, canonical_bytes, from_bytes, legible
 from nexum.core.graph.nodes import Compute, Effect, Llm, Transaction
+from nexum.core.graph.workflow import AnyNode
+from nexum.core.run.fold import inner_of, parent_of
+from nexum.core.run.plan import plan_of
 from nexum.crash import crash
 from nexum.engine.work import Committed, Failed, Outcome, Succeeded, TakenBack, Unanswered, Work
-from nexum.errors import HandlerError, InternalError, NexumError
+from nexum.errors import CannotTell, HandlerError, InternalError, NexumError
 from nexum.errors.misfits import got, reason_of, told
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.context import Context
@@ -142,17 +146,40 @@ class Attempts:
         self, work: Work, handler: BoundHandler, context: Context, value: object, error: BaseException | None
     ) -> Outcome:
         """Validate, spell, and name the outcome."""
+        if inner_of(work.cell) == "reconcile":
+            return self._answered(work, handler, context, value, error)
         if isinstance(work.node, Effect) and error is None:
             crash("effect.after_response", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         if error is not None:
             return _ended(error, work)
+        return self._recorded(work, handler, context, value, work.node)
+
+    def _recorded(
+        self, work: Work, handler: BoundHandler, context: Context, value: object, node: AnyNode
+    ) -> Succeeded | Failed:
+        """What was returned, as the output of `node`."""
         try:
             output = _spelled(handler, value)
         except NexumError as misfit:
             return unrecordable(misfit, work.node, value)
         if len(output) > self._max_payload:
             return unrecordable(self._too_large(len(output), work), work.node, value)
-        return Succeeded(output, reference=_reference(work, context, output))
+        return Succeeded(output, reference=_reference(node, context, output))
+
+    def _answered(
+        self, work: Work, handler: BoundHandler, context: Context, value: object, error: BaseException | None
+    ) -> Outcome:
+        """What a provider said about an effect in doubt: found is what the effect would have returned."""
+        if isinstance(error, CannotTell):
+            return Succeeded(canonical_bytes(legible(error.message)), answer="cannot_tell")
+        if error is not None:
+            return _ended(error, work)
+        if value is None:
+            return Succeeded(b"null", answer="not_found")
+        parent = parent_of(work.cell)
+        assert parent is not None
+        found = self._recorded(work, handler, context, value, plan_of(work.graph).node_at(parent.path))
+        return replace(found, answer="found") if isinstance(found, Succeeded) else found
 
     def _within_limits(self, work: Work, outcome: Outcome) -> Outcome:
         if isinstance(outcome, Succeeded) and len(outcome.output) > self._max_payload:
@@ -243,10 +270,10 @@ def _shown(value: object) -> str:
     return f"{type(value).__name__} {got(value, 200)}"
 
 
-def _reference(work: Work, context: Context, output: bytes) -> str:
+def _reference(node: AnyNode, context: Context, output: bytes) -> str:
     """The provider's own reference: what the handler noted, else what stands at the declared path."""
-    if not isinstance(work.node, Effect):
+    if not isinstance(node, Effect):
         return ""
-    if context.noted_reference or not work.node.reference:
+    if context.noted_reference or not node.reference:
         return legible(context.noted_reference)
-    return work.node.reference_in(from_bytes(output))
+    return node.reference_in(from_bytes(output))

@@ -34,6 +34,17 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E210",
+        "provider was asked and cannot tell",
+        "The function behind `reconcile=` raised `CannotTell`.",
+        "What it saw proves neither that the effect happened nor that it did not, so a person has to find out.",
+        (
+            "look at the provider under the key that `nexum in-doubt show` prints",
+            "ask again with `nexum in-doubt reconcile`",
+        ),
+        exit_code=3,
+    ),
+    Entry(
         "NX-E401",
         "decision about an effect is not complete",
         "What decides a doubt needs an outcome, somebody who decides and a reason, and a response when it happened.",
