@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexum.broker.doorbell import Doorbell
+from nexum.client.desk import Desk
 from nexum.client.start import MAX_PAYLOAD
 from nexum.core.canonical import NotCanonicalError, from_bytes, legible, storable_bytes
 from nexum.core.graph.nodes import Effect
@@ -19,9 +20,6 @@ from nexum.core.run.events import Cell, DoubtResolved
 from nexum.core.run.state import CellState, CellStatus
 from nexum.core.schema.validate import problems
 from nexum.core.values import INLINE_MAX, Ref
-from nexum.engine.draining import drain
-from nexum.engine.graphs import Graphs
-from nexum.engine.loading import load
 from nexum.engine.memory import Known
 from nexum.engine.reports import keep
 from nexum.errors import ConflictError, InputError, NexumError, Problem
@@ -86,7 +84,7 @@ def resolve(
     `UnavailableError` (the database does not answer).
     """
     _check(decision)
-    desk = _Desk(store, decision.run_id, doorbell)
+    desk = Desk(store, decision.run_id, doorbell)
     known = desk.fold()
     at, node = _doubtful(store, known, decision)
     output, inline, reference = None, b"", decision.reference
@@ -98,25 +96,6 @@ def resolve(
     if not store.post(_mail(decision, dedupe, output, inline, reference, known.trace)):
         raise _not_in_doubt(store, desk.fold(), decision)
     return _answered(store, desk.fold(), decision, dedupe, since=known.state.seq)
-
-
-class _Desk:
-    """Folds one run's mail, and rings for what became ready."""
-
-    def __init__(self, store: Store, run_id: str, doorbell: Doorbell | None) -> None:
-        self._store, self._run_id, self._doorbell = store, run_id, doorbell
-        self._graphs = Graphs(store)
-
-    def fold(self) -> Known:
-        """The run with its mail, or as it stands while somebody else folds it. Raises `NexumError` NX-R404."""
-        done = drain(self._store, self._graphs, self._run_id, known=None, wait=True, clock=self._store.now)
-        if self._doorbell is not None:
-            for queue, key in done.ready:
-                self._doorbell.ring(queue, key)
-        known = done.known or load(self._store, self._graphs, self._run_id)
-        if known is None:
-            raise NexumError(f"there is no run {self._run_id}", code="NX-R404")
-        return known
 
 
 def _check(decision: Decision) -> None:

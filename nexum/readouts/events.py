@@ -18,6 +18,7 @@ from nexum.core.run.events import (
     NodeScheduled,
     NodeSkipped,
     NodeStopping,
+    ReconcileRequested,
     RetryScheduled,
     RunCancelled,
     RunClosing,
@@ -192,7 +193,10 @@ def _said(body: Body, at: int) -> str:
         case EffectInDoubt():
             return f"sent, outcome not known: {body.evidence}"
         case DoubtResolved():
-            return f"doubt resolved: {body.outcome.replace('_', ' ')}"
+            by = ", the provider was asked" if body.by == "reconcile" else ""
+            return f"doubt resolved: {body.outcome.replace('_', ' ')}{by}"
+        case ReconcileRequested():
+            return f"provider to be asked now: {body.reason}"
         case RetryScheduled():
             other = f" with {body.model}" if body.model else ""
             return f"attempt {body.attempt}{other} in {span(max(0, body.not_before - at))}"
@@ -225,6 +229,9 @@ def _said_of_run(body: Body) -> str:
 
 
 def _completed(body: NodeCompleted) -> str:
+    if body.answer:
+        found = f" as {body.reference}" if body.reference else ""
+        return f"provider asked: {body.answer.replace('_', ' ')}{found}"
     words = ["completed"]
     if body.by != "attempt":
         words.append(

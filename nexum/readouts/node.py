@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from nexum.core.graph.nodes import Effect, Llm
 from nexum.core.graph.workflow import AnyNode
+from nexum.core.run.fold import inner_of
 from nexum.core.run.standing import span
 from nexum.core.values import Ref
 from nexum.readouts.document import Document, Duration, ErrorView, Instant, PayloadView, UsageView, View
@@ -29,11 +30,14 @@ class SaidView(View):
 class AttemptView(View):
     """One try. `round` is 0 for the node itself, else the repair round. `answer` is a model's text that did not fit.
 
+    `asking` is 0 but where a provider was asked about an effect in doubt: then it counts those askings.
+
     `said` is what a model was asked and what it replied; empty for those who may not read payloads.
     """
 
     number: int
     round: int
+    asking: int
     state: str
     scheduled_at: Instant
     not_before: Instant
@@ -162,7 +166,7 @@ def _attempts(facts: Facts, node_id: str, bodies: Bodies, may_read: bool) -> tup
 def _attempt(facts: Facts, story: CellStory, attempt: Attempt, bodies: Bodies, may_read: bool) -> AttemptView:
     task = next((t for t in facts.tasks if (t.path, t.visit, t.item, t.attempt) == (*story.cell, attempt.number)), None)
     claimed = task is not None and task.state == "CLAIMED"
-    _, slash, inner = story.cell.path.partition("/repair.")
+    inner, number = inner_of(story.cell), story.cell.path.rpartition(".")[2]
     state = attempt.outcome or ("running" if claimed else "ready" if task is not None else "ended")
     if task is not None and not claimed and task.not_before > facts.now:
         state = "retrying"
@@ -171,7 +175,8 @@ def _attempt(facts: Facts, story: CellStory, attempt: Attempt, bodies: Bodies, m
     raw, output = attempt.raw, story.output if attempt.outcome in ("completed", "reused") else None
     return AttemptView(
         number=attempt.number,
-        round=int(inner) if slash and inner.isdigit() else 0,
+        round=int(number) if inner == "repair" else 0,
+        asking=int(number) if inner == "reconcile" else 0,
         state=state,
         scheduled_at=attempt.scheduled_at,
         not_before=attempt.not_before,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.core.ids import queue_name
 from nexum.core.run.events import Cell
+from nexum.core.run.fold import inner_of
 from nexum.core.run.plan import plan_of
 from nexum.core.run.standing import Fleet
 from nexum.core.run.state import CellStatus
@@ -157,9 +159,10 @@ def header(store: Verbs, facts: Facts) -> RunLine:
     """The run as a line, with the full standing: attempts out of how many, tasks ahead, when the last worker left."""
     row = facts.row
     attempts = {node.id: node.retry.max_attempts for node in facts.graph.nodes} if facts.graph else {}
-    seen = situation(
-        row, facts.tasks, facts.effects, facts.told, facts.crew, attempts=attempts, fleet=_fleet(store, facts)
-    )
+    nodes = facts.graph.nodes if facts.graph else ()
+    asks = frozenset(node.id for node in nodes if isinstance(node, Effect) and node.reconcile is not None)
+    fleet = _fleet(store, facts)
+    seen = situation(row, facts.tasks, facts.effects, facts.told, facts.crew, attempts=attempts, fleet=fleet, asks=asks)
     return run_line(row, facts.tasks, seen, facts.now)
 
 
@@ -219,7 +222,7 @@ def _line(facts: Facts, node_id: str, node: AnyNode | None, deps: tuple[str, ...
     state = state_of(facts, node_id)
     error = story.error or (latest.error if latest is not None and state not in ("completed", "reused") else None)
     task = next((task for task in facts.tasks if task.path.partition("/")[0] == node_id and task.session), None)
-    rounds = [other for other in stories_of(facts.history, node_id) if "/" in other.cell.path]
+    rounds = [other for other in stories_of(facts.history, node_id) if inner_of(other.cell) == "repair"]
     begun = story.scheduled_at
     return NodeLine(
         node_id=node_id,

@@ -57,10 +57,15 @@ def situation(
     *,
     attempts: Mapping[str, int] | None = None,
     fleet: Fleet | None = None,
+    asks: frozenset[str] = frozenset(),
 ) -> Situation:
-    """What is known about one run. `attempts` are the most attempts by node, where the graph has been read."""
+    """What is known about one run. `attempts` are the most attempts by node, where the graph has been read.
+
+    `asks` are the effects whose provider can be asked.
+    """
     failed: dict[str, Trouble] = {}
     doubted: dict[str, int] = {}
+    said: dict[str, str] = {}
     suspended_at, trouble, reason = 0, None, ""
     for row in told:
         body = _body(row)
@@ -69,6 +74,9 @@ def situation(
                 failed[row.path] = _trouble(body.get("error"), row.path)
             case "EffectInDoubt":
                 doubted[row.path] = row.at
+                said.pop(row.path, None)
+            case "NodeCompleted" | "NodeFailed" if "/reconcile." in row.path:
+                said[row.path.rpartition("/")[0]] = _answer(row.type, body)
             case "RunSuspended":
                 suspended_at, trouble = row.at, _trouble(body.get("error"))
             case "RunResumed":
@@ -91,7 +99,7 @@ def situation(
         broken="" if phase.is_ended else run.error_code,
         tasks=tuple(_task(row, crew, most, failed.get(row.path)) for row in tasks),
         doubts=tuple(
-            DoubtSeen(row.path, doubted.get(row.path, row.claimed_at), row.tool)
+            _doubt(row, doubted.get(row.path, row.claimed_at), tasks, crew, said.get(row.path, ""), asks)
             for row in effects
             if row.state == "IN_DOUBT" and (row.path, row.visit, row.item) not in again
         ),
@@ -120,6 +128,33 @@ def grouped(rows: Iterable[Any]) -> Mapping[str, list[Any]]:
 def has_ended(status: str) -> bool:
     """Whether a run's row says that nothing more will happen."""
     return phase_of(status).is_ended
+
+
+def _doubt(
+    row: EffectRow, since: int, tasks: Sequence[TaskRow], crew: Crew, said: str, asks: frozenset[str]
+) -> DoubtSeen:
+    """An effect in doubt, with what its askings do."""
+    inner = f"{row.path}/reconcile."
+    asking = next((t for t in tasks if t.path.startswith(inner) and (t.visit, t.item) == (row.visit, row.item)), None)
+    claimed = asking is not None and asking.state == "CLAIMED"
+    return DoubtSeen(
+        path=row.path,
+        since=since,
+        tool=row.tool,
+        asks_at=max(asking.not_before, asking.created_at) if asking is not None else 0,
+        asker=crew.worker(asking.session) if asking is not None and claimed else "",
+        said=said,
+        can_ask=row.path in asks or bool(said),
+    )
+
+
+def _answer(kind: str, body: Mapping[str, Any]) -> str:
+    """What came of an asking, as a sentence."""
+    if kind == "NodeFailed":
+        error = _trouble(body.get("error"))
+        return f"Asking its provider failed ({error.code})."
+    answers = {"not_found": "Its provider has not seen it.", "cannot_tell": "Its provider was asked and cannot tell."}
+    return answers.get(str(body.get("answer")), "")
 
 
 def _task(row: TaskRow, crew: Crew, attempts: Mapping[str, int], trouble: Trouble | None) -> TaskSeen:

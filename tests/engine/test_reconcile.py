@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from doubtful import LOST, ONE_ATTEMPT, PAY, in_doubt, shop
+from doubtful import ABSENT, FOUND, PAY, UNSURE, asked, in_doubt, provider
 from engine_driver import Driver
-from graphs import params
 from nexum.client.doubts import Decision, resolve
-from nexum.core.canonical import canonical_bytes
-from nexum.core.graph.nodes import Handler, Reconciliation
 from nexum.core.graph.policies import RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.asking import counts_from
@@ -25,24 +21,6 @@ from nexum.store.shapes import EXPIRED
 from store_tables import rows_of
 
 FIRST = Cell("pay/reconcile.1")
-FOUND = Succeeded(canonical_bytes({"id": "re_3", "amount": 42}), reference="re_3", answer="found")
-ABSENT = Succeeded(b"null", answer="not_found")
-UNSURE = Succeeded(b'"the list is incomplete"', answer="cannot_tell")
-
-
-def asked(settle: int = 0, gap: int = 0, retry: RetryPolicy = ONE_ATTEMPT, **more: Any) -> Graph:
-    """A shop that asks its provider."""
-    how = Reconciliation(handler=Handler(ref="m:find"), params=params(("input",)), settle=settle, gap=gap, retry=retry)
-    return shop(reconcile=how, **more)
-
-
-def provider(driver: Driver, *answers: Succeeded | Failed, lost: int = 1) -> None:
-    """Loses the first requests, then takes them; asked, it answers one after the other, the last one for ever."""
-    left = list(answers)
-    losses = iter([LOST] * lost)
-    driver.handlers["pay"] = lambda work: next(losses, {"id": "re_9", "amount": 9})
-    driver.handlers["pay/reconcile"] = lambda work: left.pop(0) if len(left) > 1 else left[0]
-    driver.handlers["mail"] = lambda work: "sent"
 
 
 def names(calls: list[Work]) -> list[str]:

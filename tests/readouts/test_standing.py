@@ -166,3 +166,42 @@ def test_a_long_message_is_cut_and_does_not_end_in_a_full_stop() -> None:
 )
 def test_durations_are_spelt_as_people_say_them(us: int, said: str) -> None:
     assert span(us) == said
+
+
+@pytest.mark.parametrize(
+    ("doubt", "who", "sentence"),
+    [
+        (
+            replace(DOUBT, asks_at=NOW + 14 * MINUTE),
+            "",
+            "Its provider is asked in 14 min; nothing is repeated before that.",
+        ),
+        (replace(DOUBT, asks_at=NOW - SECOND), "", "Its provider is about to be asked."),
+        (replace(DOUBT, asks_at=NOW, asker="web-1:42"), "", "Its provider is being asked by web-1:42."),
+        (
+            replace(DOUBT, asks_at=NOW + MINUTE, said="Its provider has not seen it."),
+            "",
+            "Its provider has not seen it. Its provider is asked in 60 s; nothing is repeated before that.",
+        ),
+        (
+            replace(DOUBT, said="Its provider was asked and cannot tell.", can_ask=True),
+            "a person who can look at the provider",
+            "Its provider was asked and cannot tell. It is held, not repeated, until somebody finds out.",
+        ),
+    ],
+)
+def test_an_effect_in_doubt_says_what_its_asking_does(doubt: DoubtSeen, who: str, sentence: str) -> None:
+    found = explain(replace(RUN, doubts=(doubt,)), NOW)
+
+    assert (found.code, found.who) == ("in_doubt", who)
+    assert found.sentence.endswith(f"its outcome is not known. {sentence}")
+    assert any(line.startswith("nexum in-doubt reconcile") for line in found.commands) == doubt.can_ask
+
+
+def test_a_provider_that_nobody_can_ask_for_want_of_a_worker_is_said() -> None:
+    seen = replace(RUN, doubts=(replace(DOUBT, asks_at=NOW + MINUTE),), fleet=Fleet(0, 0))
+
+    found = explain(seen, NOW)
+
+    assert "to be asked, but no live worker runs version 8f9a1c02 of RefundAgent." in found.sentence
+    assert found.who

@@ -45,12 +45,12 @@ async def find_async(order: Order) -> Receipt | None:
 
 @flow.effect(tool="pay", reference="id", reconcile=find)
 def pay(order: Order) -> Receipt:
-    raise NotImplementedError
+    return Receipt(id="never called here", amount=0)
 
 
 @flow.effect(tool="pay", reconcile=Reconcile(find_async, timeouts=SHORT))
 def pay_slow(order: Order) -> Receipt:
-    raise NotImplementedError
+    return Receipt(id="never called here", amount=0)
 
 
 BUILT = flow.build()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+import time
+from dataclasses import asdict
 from difflib import get_close_matches
 from typing import Any
 
@@ -16,15 +18,25 @@ from nexum.cli.given import read_json
 from nexum.cli.project import open_project
 from nexum.cli.reference import find_run
 from nexum.cli.verb import Choices, verb
+from nexum.client.asking import Answer, Asked, answer_to, ask_provider
 from nexum.client.doubts import NOTHING, Decision, Resolved, list_doubts, resolve
+from nexum.client.runs import FIRST_PAUSE, LONGEST_PAUSE
 from nexum.compiler.diagnostics import counted
-from nexum.core.run.events import Cell
+from nexum.core.run.events import NEVER, Cell
+from nexum.core.run.standing import span
 from nexum.errors import NexumError
 from nexum.readouts.document import rfc3339
 from nexum.readouts.node import read_node
 from nexum.store.doubts import DoubtRow, doubts, effects_at, effects_named
 from nexum.store.verbs import Verbs
 
+ANSWERS = {
+    "found": "found; the node completes with it",
+    "not_found": "not found",
+    "cannot_tell": "the provider cannot tell",
+    "failed": "asking failed",
+    "cancelled": "no longer needed",
+}
 KEY = "nx1-"  # how every effect's key begins
 COLUMNS = ("RUN", "WORKFLOW", "NODE", "TOOL", "SENT", "POLICY", "KEY")
 OUTCOMES = {"happened": "happened", "did-not-happen": "did_not_happen", "abandon": "abandon"}
@@ -36,7 +48,7 @@ MEANS = {
 }
 
 
-@click.group("in-doubt", short_help="Effects in doubt: `list`, `show`, `resolve`.")
+@click.group("in-doubt", short_help="Effects in doubt: `list`, `show`, `reconcile`, `resolve`.")
 def command() -> None:
     """Effects that were sent and never answered: find them, and record what you found out.
 
@@ -155,7 +167,65 @@ def _resolve(
     return Exit.DONE
 
 
-for each in (_list, _show, _resolve):
+@verb("reconcile", short_help="Ask the provider about an effect in doubt, now.")
+@click.argument("effect", metavar="EFFECT")
+@click.option("--reason", default="", metavar="TEXT", help="Why now; it stays in the run's history.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who asks; without, you at this machine.")
+@click.option("--wait", default=10.0, show_default=True, metavar="SECONDS", help="How long to wait for the answer.")
+@click.pass_obj
+def _reconcile(choices: Choices, effect: str, reason: str, who: str, wait: float) -> int:
+    """Have a worker of the run's version ask the provider about EFFECT, through the function behind `reconcile=`.
+
+    What is found completes the node. That nothing was found counts only after the settle time, and twice; until then
+    nothing follows from it. Asking changes nothing at the provider.
+    """
+    project = open_project(choices)
+    row = find_effect(project.store, effect)
+    cell = Cell(row.path, row.visit, row.item)
+    asked = ask_provider(
+        project.store, row.run_id, cell, actor=who or actor(), reason=reason, doorbell=project.connection.doorbell
+    )
+    answer = _awaited(project.store, asked, wait)
+    if choices.json:
+        told: dict[str, Any] = {"run_id": row.run_id, "node": row.path, "key": row.key, "asking": asked.number}
+        found = None if answer is None else asdict(answer)
+        counts = asked.counts_from <= asked.now
+        print_json(envelope("nexum.action/1", Exit.DONE, action="reconcile", **told, counts=counts, answer=found))
+        return Exit.DONE
+    paper = Paper(choices)
+    paper.line(_told(asked, answer))
+    if asked.now < asked.counts_from and (answer is None or answer.answer == "not_found"):
+        paper.line(_settling(asked))
+    paper.hint(f"next: nexum why {row.run_id}")
+    return Exit.DONE
+
+
+def _awaited(store: Verbs, asked: Asked, seconds: float) -> Answer | None:
+    """The answer, once it is there; None after so many seconds."""
+    until, pause = time.monotonic() + seconds, FIRST_PAUSE
+    while True:
+        answer = answer_to(store, asked)
+        if answer is not None or time.monotonic() >= until:
+            return answer
+        time.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+
+
+def _told(asked: Asked, answer: Answer | None) -> str:
+    if answer is None:
+        return f"{asked.cell.path}: the provider is being asked; no answer yet"
+    said = f": {answer.said}" if answer.said else ""
+    return f"{asked.cell.path}: {ANSWERS[answer.answer]}{said}; the node is {answer.node_status}"
+
+
+def _settling(asked: Asked) -> str:
+    if asked.counts_from == NEVER:
+        return "That nothing is found does not count: its sender is not proven dead and has no time limit."
+    left = span(asked.counts_from - asked.now)
+    return f"That nothing is found does not count yet: the request may still travel for {left}. It is asked again then."
+
+
+for each in (_list, _show, _reconcile, _resolve):
     command.add_command(each)
 
 

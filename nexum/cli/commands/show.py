@@ -129,6 +129,7 @@ def draw_node(paper: Paper, shown: NodeDetail) -> None:
 
 def _attempt(attempt: AttemptView) -> tuple[str, ...]:
     number = f"{attempt.number}" + (f" repair {attempt.round}" if attempt.round else "")
+    number += f" asking {attempt.asking}" if attempt.asking else ""
     said = f"[{attempt.error.code}] {attempt.error.message}" if attempt.error else attempt.evidence
     took = duration(attempt.duration) if attempt.duration > 0 else "-"
     return (number, attempt.state, attempt.worker or "-", took, said)

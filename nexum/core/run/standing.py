@@ -61,11 +61,19 @@ class TaskSeen:
 
 @dataclass(frozen=True, slots=True)
 class DoubtSeen:
-    """An effect whose outcome nobody knows."""
+    """An effect whose outcome nobody knows.
+
+    `asks_at` is when its provider is asked next (0: not by itself), `asker` the worker that is asking just now. `said` is
+    what came of the last asking, in words. `can_ask`: its version says whom to ask.
+    """
 
     path: str
     since: int
     tool: str = ""
+    asks_at: int = 0
+    asker: str = ""
+    said: str = ""
+    can_ask: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,20 +227,39 @@ def _in_doubt(seen: Situation, now: int) -> Standing:
     more = f" So are {len(seen.doubts) - 1} more." if len(seen.doubts) > 1 else ""
     tool = f" ({doubt.tool})" if doubt.tool else ""
     ago = f" {span(now - doubt.since)} ago" if doubt.since else ""
+    sent = f"{_node(doubt.path)}{tool} was sent{ago} and its outcome is not known."
+    effect = f"{seen.run_id}/{doubt.path}"
+    show = f"nexum in-doubt show {effect}"
+    if doubt.asker or (doubt.asks_at and seen.fleet.live):
+        return Standing("in_doubt", doubt.since, f"{sent} {_asking(doubt, now)}{more}", "", (show,), "NX-E201")
+    said = f" {doubt.said}" if doubt.said else ""
+    if doubt.asks_at:
+        said = (
+            f" Its provider is to be asked, but no live worker runs version {short(seen.version)} of {seen.workflow}."
+        )
     return Standing(
         "in_doubt",
         doubt.since,
-        f"{_node(doubt.path)}{tool} was sent{ago} and its outcome is not known. "
-        f"It is held, not repeated, until somebody finds out.{more}",
+        f"{sent}{said} It is held, not repeated, until somebody finds out.{more}",
         who="a person who can look at the provider",
-        commands=(f"nexum in-doubt show {seen.run_id}/{doubt.path}", *_ways_out(f"{seen.run_id}/{doubt.path}")),
+        commands=(show, *_ways_out(effect, can_ask=doubt.can_ask)),
         docs="NX-E201",
     )
 
 
-def _ways_out(effect: str) -> tuple[str, ...]:
-    """The commands of a person who has asked the provider."""
+def _asking(doubt: DoubtSeen, now: int) -> str:
+    before = f"{doubt.said} " if doubt.said else ""
+    if doubt.asker:
+        return f"{before}Its provider is being asked by {doubt.asker}."
+    if doubt.asks_at <= now:
+        return f"{before}Its provider is about to be asked."
+    return f"{before}Its provider is asked in {span(doubt.asks_at - now)}; nothing is repeated before that."
+
+
+def _ways_out(effect: str, *, can_ask: bool) -> tuple[str, ...]:
+    """The commands of a person who has asked the provider, or who has it asked."""
     return (
+        *((f"nexum in-doubt reconcile {effect}",) if can_ask else ()),
         f"nexum in-doubt resolve {effect} --as happened --response @FILE --reason TEXT",
         f"nexum in-doubt resolve {effect} --as did-not-happen --reason TEXT",
     )

@@ -45,6 +45,17 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E211",
+        "effect names nobody to ask",
+        "The effect was declared without `reconcile=`, in the version that its run is pinned to.",
+        "Nexum knows no function that could look for it at the provider.",
+        (
+            "look at the provider yourself and record it with `nexum in-doubt resolve`",
+            "declare `reconcile=` for later runs",
+        ),
+        exit_code=6,
+    ),
+    Entry(
         "NX-E401",
         "decision about an effect is not complete",
         "What decides a doubt needs an outcome, somebody who decides and a reason, and a response when it happened.",
