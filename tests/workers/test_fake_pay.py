@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from nexum.testing.fakes import Fake, running
+from waiting import until
 
 REFUND = {"order_id": "1042", "amount": 4200, "currency": "EUR"}
 MAIL = {"to": "ada@example.org", "subject": "Refund", "body": "On its way"}
@@ -139,6 +140,60 @@ def test_a_stored_500_is_repeated_for_its_key_and_never_acts(pay: Fake) -> None:
     assert send(pay, key="other").status_code == 200
 
 
+def test_a_stored_500_survives_a_sigkill_of_the_provider(pay: Fake) -> None:
+    send(pay, **{"X-Fake-Mode": "stored-500"})
+    pay.restart()
+    assert send(pay).status_code == 500
+    assert pay.get("/ledger") == []
+
+
+def test_a_connection_reset_before_the_act_leaves_nothing(pay: Fake) -> None:
+    with pytest.raises(httpx.TransportError):
+        send(pay, **{"X-Fake-Mode": "reset-before"})
+    assert pay.get("/ledger") == []
+
+
+def test_a_slow_request_acts_although_its_sender_has_gone(pay: Fake) -> None:
+    slow = {"Idempotency-Key": "k1", "X-Fake-Mode": "slow", "X-Fake-Seconds": "0.4"}
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(pay.url + "/refunds", json=REFUND, headers=slow, timeout=0.1)
+    assert pay.get("/ledger") == []
+    until(lambda: len(pay.get("/ledger")) == 1)
+
+
+def test_a_single_request_can_go_without_dedupe(pay: Fake) -> None:
+    assert [send(pay, **{"X-Fake-Dedupe": "off"}).json()["id"] for _ in range(2)] == ["re_1", "re_2"]
+    assert [act["key"] for act in pay.get("/ledger")] == ["k1", "k1"]
+
+
+def test_settings_change_while_it_runs(pay: Fake) -> None:
+    assert pay.get("/settings") == {"dedupe": True, "key_ttl": 0.0, "lag": 0.0}
+    assert pay.post("/settings", {"dedupe": False}) == {"dedupe": False, "key_ttl": 0.0, "lag": 0.0}
+    assert [send(pay).json()["id"] for _ in range(2)] == ["re_1", "re_2"]
+    pay.post("/settings", {"dedupe": True, "lag": 60})
+    assert send(pay).json()["id"] == "re_2"
+    assert pay.get("/refunds?key=k1") == []
+    pay.post("/settings", {"lag": 0, "key_ttl": 0.000001})
+    assert [found["id"] for found in pay.get("/refunds?key=k1")] == ["re_1", "re_2"]
+    assert send(pay).json()["id"] == "re_3"
+
+
+def test_a_setting_that_does_not_exist_is_refused(pay: Fake) -> None:
+    assert httpx.post(pay.url + "/settings", json={"dedup": False}).status_code == 422
+    assert httpx.post(pay.url + "/settings", json=[]).status_code == 422
+
+
+def test_a_rule_with_a_rate_treats_the_same_requests_badly_for_the_same_seed(tmp_path: Path) -> None:
+    seen = []
+    for number, seed in enumerate(("7", "7", "8")):
+        with running("fakepay", ledger=str(tmp_path / f"{number}.jsonl"), seed=seed) as pay:
+            pay.post("/rules", [{"mode": "503-before", "rate": 0.5}])
+            seen.append([send(pay, key=f"k{n}").status_code for n in (range(24) if number else reversed(range(24)))])
+    seen[0].reverse()  # the order in which keys arrive does not matter
+    assert seen[0] == seen[1] != seen[2]
+    assert 4 < seen[0].count(503) < 20
+
+
 def test_half_a_request_is_no_request(pay: Fake) -> None:
     head = "POST /refunds HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", pay.port)) as client:
@@ -167,6 +222,14 @@ def test_refunds_are_found_by_key_and_by_order(pay: Fake) -> None:
     assert [found["id"] for found in pay.get("/refunds?key=k1")] == ["re_1"]
     assert [found["id"] for found in pay.get("/refunds?order_id=7")] == ["re_2"]
     assert pay.get("/refunds?key=none") == []
+
+
+def test_mails_are_found_by_key_and_by_addressee(pay: Fake) -> None:
+    send(pay, "/mails", MAIL)
+    send(pay)
+    assert [found["id"] for found in pay.get("/mails?key=k1")] == ["ml_1"]
+    assert [found["id"] for found in pay.get("/mails?to=ada@example.org")] == ["ml_1"]
+    assert pay.get("/mails?to=bob@example.org") == []
 
 
 def test_a_lagging_list_does_not_show_what_was_just_done(ledger: Path) -> None:

@@ -40,22 +40,30 @@ class Ledger:
 
     def __init__(self, path: Path, *, dedupe: bool = True, key_ttl: float = 0.0) -> None:
         self._lock = threading.Lock()
-        self._dedupe = dedupe
-        self._ttl = key_ttl * 1_000_000
+        self.dedupe = dedupe
+        self.key_ttl = key_ttl
         self.acts = _read(path)
         self._file = path.open("ab")
         directory = os.open(path.parent, os.O_RDONLY)
         os.fsync(directory)  # the new file's name, too, must survive a power cut
         os.close(directory)
 
-    def execute(self, act: str, prefix: str, key: str, body: dict[str, Any]) -> tuple[Act, bool]:
-        """Do it, unless the key was honoured before; gives the act, and whether it was done just now.
+    def honour(self, *, dedupe: bool | None = None, key_ttl: float | None = None) -> None:
+        """Treat keys otherwise from now on; None leaves a rule as it is."""
+        with self._lock:
+            self.dedupe = self.dedupe if dedupe is None else bool(dedupe)
+            self.key_ttl = self.key_ttl if key_ttl is None else float(key_ttl)
+
+    def execute(
+        self, act: str, prefix: str, key: str, body: dict[str, Any], *, honoured: bool = True
+    ) -> tuple[Act, bool]:
+        """Do it, unless the key is `honoured` and known; gives the act, and whether it was done just now.
 
         Raises `KeyReusedError` when the key is known with another body.
         """
         with self._lock:
             now = time.time_ns() // 1000
-            known = self._known(act, key, now)
+            known = self._known(act, key, now) if honoured else None
             if known is not None:
                 if known.body != body:
                     raise KeyReusedError(key)
@@ -69,11 +77,30 @@ class Ledger:
             return done, True
 
     def _known(self, act: str, key: str, now: int) -> Act | None:
-        if not key or not self._dedupe:
+        if not key or not self.dedupe:
             return None
         found = [done for done in self.acts if done.key == key and done.act == act]
         latest = found[-1] if found else None
-        return latest if latest and (not self._ttl or now - latest.at < self._ttl) else None
+        ttl = self.key_ttl * 1_000_000
+        return latest if latest and (not ttl or now - latest.at < ttl) else None
+
+
+class Stored:
+    """Keys whose answer is an error for ever: a provider that stores answers stores this one too, also over its death."""
+
+    def __init__(self, path: Path) -> None:
+        self._keys = set(path.read_text("utf-8").splitlines()) if path.exists() else set()
+        self._file = path.open("a", encoding="utf-8")
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._keys
+
+    def add(self, key: str) -> None:
+        """Remember it on disk."""
+        self._keys.add(key)
+        self._file.write(key + "\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
 
 
 def _read(path: Path) -> list[Act]:

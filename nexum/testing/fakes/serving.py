@@ -30,7 +30,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer. The body is sent as it is when it is bytes, as JSON otherwise.
+    """What to answer. The body is sent as it is when it is bytes, as JSON otherwise; status 0 resets without an answer.
 
     `cut` stops after so many bytes and resets the connection; `pause` waits that many seconds before the first byte, and
     `trickle` that many between pieces of `piece` bytes.
@@ -110,6 +110,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         data = reply.data
         self.server.stopping.wait(reply.pause)
+        if not reply.status:
+            self._reset()
+            return
         self.send_response(reply.status)
         for key, value in {"Content-Type": "application/json", **reply.headers}.items():
             self.send_header(key, value)
@@ -117,8 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if reply.cut >= 0:
             self.wfile.write(data[: reply.cut])
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-            self.close_connection = True
+            self._reset()
         elif reply.trickle:
             for at in range(0, len(data), reply.piece):
                 self.wfile.write(data[at : at + reply.piece])
@@ -126,6 +128,10 @@ class _Handler(BaseHTTPRequestHandler):
                     return
         else:
             self.wfile.write(data)
+
+    def _reset(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.close_connection = True
 
 
 def serve(parser: argparse.ArgumentParser, make: Callable[[argparse.Namespace], Answering]) -> None:
