@@ -72,6 +72,7 @@ PROCESSES = frozenset(
         "test_flower_lists_nodes",
         "test_in_doubt",
         "test_killed_at_points",
+        "test_killed_everywhere",
         "test_on_paper",
         "test_outages",
         "test_pages",

@@ -17,6 +17,7 @@ from nexum.sdk.context import Context
 from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
 from nexum.sdk.registry import Registry
 from nexum.sdk.workflow import Workflow
+from payments import WORKFLOWS
 
 QUICK = Retry(max_attempts=4, first_wait=timedelta(milliseconds=10), jitter=0)
 
@@ -158,4 +159,6 @@ def _first_time(name: str) -> bool:
         return sum(line.startswith(f"hazard {name} ") for line in log) == 1
 
 
-REGISTRY = Registry([workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking)])
+REGISTRY = Registry(
+    [*(workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking)), *WORKFLOWS]
+)

@@ -23,6 +23,7 @@ from nexum.engine.sweep import Sweeper
 from nexum.errors import UnavailableError
 from nexum.store.api import SessionRow, Store, VersionRow
 from nexum.store.connect import open_store
+from nexum.testing.crash.kept import Kept
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -72,15 +73,16 @@ class Fleet:
 
     def worker(self, *, env: dict[str, str] | None = None, **options: object) -> subprocess.Popen[bytes]:
         """Start a worker; `options` are those of `run_worker`, and `settings`."""
-        settings = {**self._settings, **options.pop("settings", {})}  # type: ignore[dict-item]
+        settings = {**self.settings, **options.pop("settings", {})}  # type: ignore[dict-item]
         return self._process(SCRIPT, {"processes": 2, **options, "settings": settings}, env or {})
 
     def scheduler(self, *, env: dict[str, str] | None = None, **settings: object) -> subprocess.Popen[bytes]:
         """Start a scheduler with these settings."""
-        return self._process(SCHEDULER, {**self._settings, "sweep_seconds": 0.1, **settings}, env or {})
+        return self._process(SCHEDULER, {**self.settings, "sweep_seconds": 0.1, **settings}, env or {})
 
     @property
-    def _settings(self) -> dict[str, object]:
+    def settings(self) -> dict[str, object]:
+        """What every process of the fleet is given."""
         return {"database": self.url, "broker": self.broker or "none", "lease_seconds": 3}
 
     def _process(self, script: str, given: dict[str, object], env: dict[str, str]) -> subprocess.Popen[bytes]:
@@ -178,3 +180,10 @@ def _family(pid: int) -> list[int]:
     """A process and its children."""
     listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
     return [pid, *map(int, listed.stdout.split())]
+
+
+def kept(folder: Path, script: str, given: dict[str, object], env: dict[str, str]) -> Kept:
+    """A process that is started again whenever it ends; for a `with` block."""
+    command = (sys.executable, "-c", script, json.dumps(given))
+    paths = {"PYTHONPATH": os.pathsep.join(ROOMS), "ERRANDS_LOG": str(folder / "acts.log")}
+    return Kept("kept", command, {**paths, **env}, folder / "kept.txt")

@@ -20,6 +20,7 @@ from nexum.broker.breaker import Breaker
 from nexum.broker.local import LocalDoorbell
 from nexum.broker.senders import Ring, Sender
 from nexum.core.ids import TaskKey
+from nexum.crash import crash
 
 logger = logging.getLogger("nexum.broker")
 
@@ -134,8 +135,10 @@ class Publisher:
     def _send(self, sender: Sender | None, batch: list[Ring]) -> Sender | None:
         """Send one batch; gives the sender to use next (None: open a new one)."""
         try:
+            crash("publish.before")
             sender = sender or self._open_sender()
             sender.send(batch)
+            crash("publish.after")
         except Exception as error:  # noqa: BLE001 (every transport has its own tree; none of them may end this thread)
             self._failed(sender, batch, error)
             return None

@@ -11,6 +11,7 @@ from kombu import Connection, Exchange, Producer, Queue
 from nexum.broker.message import CONTENT_ENCODING, CONTENT_TYPE, body_of, headers_of, redis_envelope
 from nexum.broker.options import is_redis, transport_options
 from nexum.core.ids import TaskKey
+from nexum.crash import crash
 
 Ring = tuple[str, TaskKey]
 
@@ -71,6 +72,7 @@ class RedisSender(_Connected):
             pipeline = client.pipeline(transaction=False)
             for queue, key in rings:
                 pipeline.lpush(queue, redis_envelope(queue, key))
+            crash("publish.mid_pipeline")
             pipeline.execute()
 
 
@@ -83,6 +85,7 @@ class KombuSender(_Connected):
         _declare(channel, self._declared, (queue for queue, _ in rings))
         producer = Producer(channel, auto_declare=False)
         for queue, key in rings:
+            crash("publish.mid_pipeline")
             message_id = str(uuid4())
             producer.publish(
                 body_of(queue, key),

@@ -20,6 +20,7 @@ from nexum.core.run.events import Cell, DoubtResolved
 from nexum.core.run.state import CellState, CellStatus
 from nexum.core.schema.validate import problems
 from nexum.core.values import INLINE_MAX, Ref
+from nexum.crash import crash
 from nexum.engine.memory import Known
 from nexum.engine.reports import keep
 from nexum.errors import ConflictError, InputError, NexumError, Problem
@@ -93,8 +94,10 @@ def resolve(
         reference = reference or node.reference_in(from_bytes(data))
         output, inline = keep(store, known.state.tenant, data, inline_max)
     dedupe = _dedupe(decision.cell, at)
+    crash("decision.before", run=decision.run_id)
     if not store.post(_mail(decision, dedupe, output, inline, reference, known.trace)):
         raise _not_in_doubt(store, desk.fold(), decision)
+    crash("decision.after", run=decision.run_id)
     return _answered(store, desk.fold(), decision, dedupe, since=known.state.seq)
 
 

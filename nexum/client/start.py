@@ -83,13 +83,15 @@ def start(
         actor=request.actor,
         priority=request.priority,
     )
+    crash("api.start.before_tx", run_key=request.run_key)
     started = store.start(row)
     if started.existing and started.input_hash != digest:
         raise ConflictError(f"run key {request.run_key!r} was used with another input", where=f"run {started.run_id}")
-    crash("start.after_insert", run=started.run_id)
+    crash("api.start.after_commit", run=started.run_id, run_key=request.run_key)
     if doorbell is not None and not started.existing:
         for task in row.advance.new_tasks:
             doorbell.ring(task.queue, task.key)
+    crash("api.start.after_publish", run=started.run_id, run_key=request.run_key)
     return started
 
 

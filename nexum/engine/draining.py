@@ -97,17 +97,20 @@ def drain(
                 if held is None:
                     result.busy = True
                     return result
+                crash("advance.after_lock", run=run_id)
                 more = _Round(store, held, known, result, clock()).run()
-                crash("drain.before_commit", run=run_id)
+                crash("advance.before_commit", run=run_id)
         except UnavailableError as error:
             if error.code != BUSY:
                 raise
             result.busy = True
             return result
-        crash("drain.after_commit", run=run_id)
+        crash("advance.after_commit", run=run_id)
         result.known = known
         keep_snapshot(store, known)
-        if not more and not store.has_mail(run_id):
+        has_mail = more or store.has_mail(run_id)
+        crash("advance.after_recheck", run=run_id)
+        if not has_mail:
             break
     return result
 
@@ -138,6 +141,7 @@ class _Round:
         """Fold a batch; True when a full batch suggests that there is more."""
         extend(self._known, self._held.events_after(self._known.state.seq))
         rows = self._held.inbox(BATCH)
+        crash("advance.after_read", run=self._known.state.run_id)
         seen = set(self._held.known([row.mail.dedupe for row in rows])) if rows else set()
         for row in rows:
             if row.mail.dedupe in seen:
@@ -174,6 +178,7 @@ class _Round:
             raise
         except Exception as error:  # noqa: BLE001 (whatever deciding raises, the fact is kept and the run is suspended)
             grown = _suspended(known, message, error, self._now)
+        crash("advance.after_decide", run=mail.run_id)
         fact = grown.events[0].body
         rows = seal(
             before,
@@ -196,6 +201,7 @@ class _Round:
             settled=self._settled(before, grown, mail.payload),
         )
         self._held.apply(made)
+        crash("advance.after_append", run=mail.run_id)
         known.state, known.hash = grown.state, made.new_hash
         added = made.new_tasks
         if isinstance(fact, RunResumed):

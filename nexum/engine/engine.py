@@ -275,6 +275,7 @@ class Engine:
             self._memory.forget(run_id)
             return None
         if not answer.cas:
+            crash("inbox.after_commit", run=run_id)
             self._memory.forget(run_id)
             self.drain(run_id)
             return None
@@ -338,6 +339,7 @@ class Engine:
         self._memory.forget(run_id)
         record = record_of(report, session=self.session, trace=trace, at=self._now())
         answer = patiently(lambda: self.store.record(record))
+        crash("inbox.after_commit", run=run_id, node=report.task.path)
         if answer.recorded:
             patiently(lambda: self._drain(run_id, claim=(report.task, report.token)))
 

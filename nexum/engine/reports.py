@@ -8,6 +8,7 @@ from nexum.core.canonical import sha256_hex
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, Error, NodeCompleted
 from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
+from nexum.crash import crash
 from nexum.engine.quiet import quiet_after
 from nexum.engine.work import Failed, Reported, Succeeded
 from nexum.store.api import Claimed, EffectOutcome, Mail, Record, Store, TaskKey
@@ -45,7 +46,11 @@ def outcome_report(
     journal = Ref(store.put_blob(tenant, outcome.journal), len(outcome.journal)) if outcome.journal else None
     match outcome:
         case Succeeded():
+            if key:
+                crash("effect.before_blob", node=task.path, run=task.run_id)
             ref, inline = keep(store, tenant, outcome.output, inline_max)
+            if key:
+                crash("effect.after_blob", node=task.path, run=task.run_id)
             message: Body = NodeCompleted(
                 cell,
                 ref,

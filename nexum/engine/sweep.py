@@ -85,13 +85,16 @@ class Sweeper:
         self._dead_sessions(report, runs)
         self._due_timers(report, runs)
         self._late_starts(report, runs)
-        crash("sweep.after_rule", rule="mail")
         self._resting = {run_id: until for run_id, until in self._resting.items() if until > time.monotonic()}
         runs.update(dict.fromkeys(self._store.old_mail(self._mail_after, BATCH + len(self._resting))))
         for run_id in runs:
             if run_id not in self._resting:
+                crash("sweep.mail.before", run=run_id)
                 self._drain(run_id, report)
+                crash("sweep.mail.after", run=run_id)
+        crash("sweep.untold.before")
         for key, queue in self._store.ready_untold(self._told_after, BATCH):
+            crash("sweep.untold.after", run=key.run_id)
             self._doorbell.ring(queue, key)
             report.told += 1
         return report
@@ -103,19 +106,29 @@ class Sweeper:
                 evidence = f"the process that may have sent it died (delivery {held.claimed.deliveries})"
                 proof = "expired" if held.expired else "ended"
                 body = EffectInDoubt(_cell(key), key.attempt, evidence, proof, quiet_from(held))
+                crash("sweep.doubt.before", run=key.run_id)
                 if self._store.doubt(key, held.claimed.token, self._mail(key, body)):
+                    crash("sweep.doubt.after", run=key.run_id)
                     report.doubted += 1
                     runs[key.run_id] = None
             elif held.claimed.deliveries >= self._bound(held):
                 message = f"{key.path} killed its worker process {held.claimed.deliveries} times"
                 poison = AttemptFailed(_cell(key), key.attempt, Error("NX-R206", message, type="Poison"))
+                crash("sweep.poison.before", run=key.run_id)
                 self._store.post(self._mail(key, poison))
+                crash("sweep.poison.after", run=key.run_id)
                 report.poisoned += 1
                 runs[key.run_id] = None
-            elif self._store.requeue(key, held.claimed.token):
-                report.requeued += 1
-                self._doorbell.ring(held.claimed.queue, key)
-            crash("sweep.after_rule", rule="dead")
+            else:
+                self._requeue(held, report)
+
+    def _requeue(self, held: Held, report: SweepReport) -> None:
+        key = held.claimed.key
+        crash("sweep.requeue.before", run=key.run_id)
+        if self._store.requeue(key, held.claimed.token):
+            crash("sweep.requeue.after", run=key.run_id)
+            report.requeued += 1
+            self._doorbell.ring(held.claimed.queue, key)
 
     def _may_repeat(self, held: Held) -> bool:
         """Whether the provider still knows the key, and the task has not killed too many processes."""
@@ -130,14 +143,18 @@ class Sweeper:
         for due in self._store.due_timers(BATCH):
             body = TimerFired(due.timer)
             mail = Mail(due.run_id, f"timer|{due.timer}|{due.due}", "TimerFired", encode_mail(body), actor=self._actor)
+            crash("timer.before", run=due.run_id)
             self._store.post(mail)
+            crash("timer.after", run=due.run_id)
             report.timers += 1
             runs[due.run_id] = None
 
     def _late_starts(self, report: SweepReport, runs: dict[str, None]) -> None:
         for key, _queue in self._store.late_starts(BATCH):
             error = Error("NX-R203", f"{key.path} was not started in time", type="Timeout", retryable=True)
+            crash("sweep.late_starts.before", run=key.run_id)
             if self._store.expire_start(key, self._mail(key, AttemptFailed(_cell(key), key.attempt, error))):
+                crash("sweep.late_starts.after", run=key.run_id)
                 report.late_starts += 1
                 runs[key.run_id] = None
 

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from nexum.crash import crash
 from nexum.store.api import Claimed, TaskKey
 from nexum.store.statement import Statement, Transaction
 
@@ -149,13 +150,19 @@ def claim(tx: Transaction, session: str, queues: Sequence[str], limit: int) -> l
     now = tx.now() if ready else 0
     # In the order of effect keys: two slices that meet the same business keys wait for each other instead of deadlocking.
     taken = {task.key: _take(tx, task, session, now) for task in sorted(ready, key=lambda task: task.effect_key)}
+    if ready:
+        crash("claim.after_update")
     return [taken[task.key] for task in ready]
 
 
 def claim_one(tx: Transaction, session: str, key: TaskKey) -> Claimed | None:
     """Take one task; see `api.Store.claim_one`."""
     found = tx.row(_THIS, **key._asdict())
-    return _take(tx, Ready(*found), session, tx.now()) if found else None
+    if found is None:
+        return None
+    taken = _take(tx, Ready(*found), session, tx.now())
+    crash("claim.after_update")
+    return taken
 
 
 def _take(tx: Transaction, task: Ready, session: str, now: int) -> Claimed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nexum.crash import crash
 from nexum.errors import InternalError
 from nexum.store import advancing
 from nexum.store.api import Started, StartRow
@@ -24,6 +25,7 @@ def start(tx: Transaction, row: StartRow) -> Started:
         key = (a.tenant, row.workflow, row.run_key, a.run_id, row.input_hash, now)
         if not tx.insert(_INSERT_KEY, [key]):
             return _existing(tx, row)
+        crash("api.start.after_insert", run_key=row.run_key)
     ended = now if a.closed else 0
     run = (
         *(a.run_id, a.tenant, row.workflow, row.version, row.run_key, row.input_hash, row.subject, a.status),
@@ -32,6 +34,7 @@ def start(tx: Transaction, row: StartRow) -> Started:
     with tx.gathered():
         tx.insert(_INSERT_RUN, [run])
         advancing.follow(tx, a, now, "")
+    crash("api.start.before_commit", run_key=row.run_key)
     return Started(a.run_id, False, row.input_hash)
 
 

@@ -7,6 +7,7 @@ so a lost compare-and-set or a constraint that speaks takes back the advance and
 
 from __future__ import annotations
 
+from nexum.crash import crash
 from nexum.errors import InternalError
 from nexum.store import advancing
 from nexum.store.api import Advance, EffectOutcome, Mail, Record, RecordAnswer, StepAnswer
@@ -99,9 +100,12 @@ def _to_inbox(tx: Transaction, record: Record, now: int) -> None:
     if effect is not None and effect.state == "APPLIED":
         tx.run(_NOT_APPLIED, tenant=effect.tenant, key=effect.key, token=effect.token)
     tx.insert(INSERT_MAIL, [mail_row(record.mail, now)])
+    crash("inbox.after_insert", run=record.mail.run_id)
 
 
 def _post(tx: Transaction, mail: Mail, now: int) -> bool:
     if tx.row(_IN_EVENTS, run_id=mail.run_id, dedupe=mail.dedupe) is not None:
         return False
-    return tx.insert(INSERT_MAIL, [mail_row(mail, now)]) == 1
+    is_new = tx.insert(INSERT_MAIL, [mail_row(mail, now)]) == 1
+    crash("inbox.after_insert", run=mail.run_id)
+    return is_new

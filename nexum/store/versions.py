@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from nexum.crash import crash
 from nexum.store import rows
 from nexum.store.api import SessionRow, VersionRow
 from nexum.store.rows import SESSION_COLUMNS, VERSION_COLUMNS, clean
@@ -50,9 +51,11 @@ def register(tx: Transaction, row: VersionRow, *, make_default: bool) -> bool:
         registered_at=row.registered_at or tx.now(),
     )
     new = tx.insert(_INSERT_VERSION, [kept]) == 1
+    crash("deploy.register", workflow=row.workflow)
     if make_default or (new and row.state == "default"):
         tx.run(_STEP_DOWN, workflow=row.workflow, version=row.version)
         tx.run(_STEP_UP, workflow=row.workflow, version=row.version)
+        crash("deploy.switch_default", workflow=row.workflow)
     return new
 
 

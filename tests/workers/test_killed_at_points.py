@@ -22,9 +22,9 @@ def fleet(tmp_path: Path) -> Iterator[Fleet]:
     made.close()
 
 
-SENT_ONCE = ["worker.before_session", "claim.after_commit", "handler.before_call", "effect.before_send"]
-SENT_TWICE = ["effect.after_response", "effect.before_record", "step.before_commit:node=third"]
-RECORDED = ["effect.after_record", "step.after_commit:node=third"]
+SENT_ONCE = ["worker.before_session", "claim.after_commit", "handler.before_call", "effect.after_guard"]
+SENT_TWICE = ["effect.after_response", "effect.before_record_commit", "step.before_commit:node=third"]
+RECORDED = ["effect.after_record_commit", "step.after_commit:node=third"]
 
 
 @pytest.mark.parametrize(

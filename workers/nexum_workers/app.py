@@ -17,10 +17,12 @@ from importlib import import_module
 from typing import Any
 
 from celery import Celery
+from celery.worker.request import Request
 
 from nexum.broker.message import TASK
 from nexum.broker.options import transport_options
 from nexum.broker.senders import queue_for
+from nexum.crash import crash
 from nexum.store.api import TaskKey
 
 logger = logging.getLogger("nexum.worker")
@@ -28,6 +30,16 @@ logger = logging.getLogger("nexum.worker")
 _state: Any = import_module("celery._state")  # where Celery keeps its current app; it has no setter for "none"
 
 Deliver = Callable[[str, TaskKey], None]
+
+
+class Heard(Request):
+    """A message in the parent. It is acknowledged when a child takes it, before anything is executed."""
+
+    def acknowledge(self) -> None:
+        """As Celery does, between two crash points."""
+        crash("msg.before_ack")
+        super().acknowledge()
+        crash("msg.after_ack")
 
 
 def make_app(broker: str, queues: Sequence[str], deliver: Deliver, options: Mapping[str, Any] | None = None) -> Celery:
@@ -62,9 +74,10 @@ def make_app(broker: str, queues: Sequence[str], deliver: Deliver, options: Mapp
     for name in list(app.tasks):
         app.tasks.unregister(name)  # Celery's own, and every @shared_task of the shop
 
-    @app.task(name=TASK, shared=False, ignore_result=True, send_events=False)
+    @app.task(name=TASK, shared=False, ignore_result=True, send_events=False, Request=Heard)
     def run_node(*args: object) -> None:
         """Hand a message to the child. Never raises: a pickled exception could hang the pool's pipe."""
+        crash("msg.received")
         try:
             queue, run_id, path, visit, item, attempt = args
             key = TaskKey(str(run_id), str(path), int(str(visit)), int(str(item)), int(str(attempt)))

@@ -116,6 +116,8 @@ class Attempts:
         self, work: Work, on_heartbeat: Callable[[object], None], mean: object = None
     ) -> tuple[BoundHandler, Context, dict[str, Any]] | Failed:
         """The handler, its context and its arguments."""
+        if isinstance(work.node, Effect):
+            crash("effect.before_guard", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         try:
             handler = self._served[work.graph.version][work.node.id]
         except KeyError:
@@ -213,7 +215,7 @@ def _announce(work: Work) -> None:
     """The last places before user code where a test may kill the process."""
     crash("handler.before_call", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
     if isinstance(work.node, Effect):
-        crash("effect.before_send", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+        crash("effect.after_guard", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
 
 
 def _called(work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Returned:

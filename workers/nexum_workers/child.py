@@ -178,6 +178,7 @@ class Child:
         """A claim and its work, begun before anybody can take the claim for a lost one; and whether there was one."""
         with self._claiming, self._watchdog.limit(Stuck("claiming"), DATABASE_SECONDS):
             try:
+                crash("claim.before")
                 claimed = claim()
                 if claimed is None:
                     return (None if self._looked_for_lost else self._adopt()), False
@@ -285,9 +286,9 @@ class Child:
         """Offer the result until the database takes it; only an order to stop at once ends that."""
         if not isinstance(work.node, Effect):
             return self._offer(work, outcome, keep)
-        crash("effect.before_record", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+        crash("effect.before_record_commit", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         following = self._offer(work, outcome, keep)
-        crash("effect.after_record", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+        crash("effect.after_record_commit", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         return following
 
     def _offer(self, work: Work, outcome: Outcome, keep: bool) -> Work | None:

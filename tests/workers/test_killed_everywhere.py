@@ -1,0 +1,194 @@
+"""A process is killed at every crash point there is, with runs under way. They end, and the provider's ledger is right."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from databases import drop_postgres, fresh_postgres, fresh_sqlite
+from errands import REGISTRY
+from fleet import SCHEDULER, SCRIPT, Fleet, kept
+from nexum.client.doubts import list_doubts
+from nexum.crash import POINTS
+from nexum.store.connect import open_store
+from nexum.store.verbs import Verbs
+from nexum.testing.fakes import Fake, running
+from payments import URL
+from waiting import until
+
+SOON = 60
+PATIENT = 10_000  # deliveries: here it is the crash points that kill, not the tasks
+
+WORKER = sorted(
+    {"handler.before_call", "model.while_answering", "worker.before_session"}
+    | {point for point in POINTS if point.startswith(("claim.", "effect.", "step.", "inbox.", "advance."))}
+)
+CLIENT = sorted(point for point in POINTS if point.startswith(("api.start.", "publish.")))
+MESSAGES = sorted(point for point in POINTS if point.startswith("msg."))
+SCHEDULERS = sorted(point for point in POINTS if point.startswith(("timer.", "sweep.")))
+PEOPLE = sorted(point for point in POINTS if point.startswith("decision."))
+TRANSACTIONS = sorted(point for point in POINTS if point.startswith("transaction."))  # test_transaction_killed
+DEPLOYS = sorted(point for point in POINTS if point.startswith("deploy."))
+
+START = """
+import json, sys
+from nexum.broker.connect import open_doorbell
+from nexum.client.start import StartRequest, start
+from nexum.store.api import TaskKey
+from nexum.store.connect import open_store
+from payments import Payment
+given = json.loads(sys.argv[1])
+store, doorbell = open_store(given["database"]), open_doorbell(given["database"], given["broker"])
+start(store, StartRequest("Paying", Payment(name="k").model_dump(), run_key="k"), doorbell=doorbell)
+doorbell.ring("nexum.nobody", TaskKey("a run", "node", 1, -1, 1))  # once the run is there, its start rings no more
+doorbell.close()
+"""
+DECIDE = """
+import json, sys
+from nexum.client.doubts import Decision, resolve
+from nexum.core.run.events import Cell
+from nexum.errors import ConflictError
+from nexum.store.connect import open_store
+given = json.loads(sys.argv[1])
+answer = {"response": {"id": given["reference"]}}
+try:
+    decision = Decision(given["run"], Cell("wired"), "happened", "mika", "seen in the provider's books", **answer)
+    resolve(open_store(given["database"]), decision)
+except ConflictError as error:
+    assert error.code == "NX-E409", error  # an earlier life of this process has decided
+"""
+DEPLOY = """
+import json, sys
+from nexum.cli.commands.deploy import register
+from nexum.store.connect import open_store
+from errands import REGISTRY
+store = open_store(json.loads(sys.argv[1])["database"])
+for workflow in REGISTRY:
+    register(store, workflow)
+"""
+
+
+@pytest.fixture
+def pay(tmp_path: Path) -> Iterator[Fake]:
+    with running("fakepay", ledger=str(tmp_path / "ledger.jsonl")) as fake:
+        yield fake
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Fleet]:
+    made = Fleet(fresh_sqlite(tmp_path), tmp_path)
+    yield made
+    made.close()
+
+
+def armed(folder: Path, points: Sequence[str]) -> dict[str, str]:
+    return {"NEXUM_CRASH": ";".join(f"{point}:file={folder / point}" for point in points)}
+
+
+def missing(folder: Path, points: Sequence[str]) -> list[str]:
+    """The points at which nothing has been killed yet."""
+    return [point for point in points if not (folder / f"{point}.1").exists()]
+
+
+def acts(pay: Fake) -> Counter[str]:
+    return Counter(act["body"]["order_id"] for act in pay.get("/ledger"))
+
+
+def worker(fleet: Fleet, **more: object) -> dict[str, object]:
+    return {"processes": 2, "settings": {**fleet.settings, **more}}
+
+
+def scheduler(fleet: Fleet, **more: object) -> dict[str, object]:
+    return {**fleet.settings, "sweep_seconds": 0.1, "poison_after": PATIENT, **more}
+
+
+def test_these_tests_kill_at_every_point() -> None:
+    groups = (WORKER, CLIENT, MESSAGES, SCHEDULERS, PEOPLE, DEPLOYS, TRANSACTIONS)
+    assert Counter(point for group in groups for point in group) == Counter(POINTS)
+    neighbour = Path(__file__).with_name("test_transaction_killed.py").read_text()
+    assert [point for point in TRANSACTIONS if f'"{point}"' not in neighbour] == []
+
+
+def test_workers_are_killed_at_each_of_their_points(fleet: Fleet, pay: Fake) -> None:
+    names = [f"p{number}" for number in range(8)]
+    runs = [fleet.start("Paying", name) for name in names]
+    fleet.scheduler(poison_after=PATIENT)
+    fleet.worker(processes=2, env={**armed(fleet.folder, WORKER), URL: pay.url})
+    until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
+    extra = 0
+    while missing(fleet.folder, WORKER) and extra < 10:  # two children that end at once meet at the run's row
+        extra += 1
+        names.append(f"more{extra}")
+        more = fleet.start("Paying", names[-1], seconds=0.3)
+        until(lambda run=more: fleet.status(run) == "COMPLETED", SOON)  # type: ignore[misc]
+    assert missing(fleet.folder, WORKER) == []
+    assert acts(pay) == dict.fromkeys(names, 1)
+
+
+def test_starters_and_celery_parents_are_killed_at_each_of_their_points(
+    tmp_path: Path, pay: Fake, pg_server_url: str, redis_url: str, worker_name: str
+) -> None:
+    url = fresh_postgres(pg_server_url, worker_name)
+    fleet = Fleet(url, tmp_path, redis_url)
+    try:
+        fleet.scheduler(poison_after=PATIENT)
+        given = {"database": url, "broker": redis_url}
+        with kept(tmp_path, START, given, armed(tmp_path, CLIENT)):
+            until(lambda: not missing(tmp_path, CLIENT), SOON)
+        with kept(tmp_path, SCRIPT, worker(fleet), {**armed(tmp_path, MESSAGES), URL: pay.url}):
+            run = fleet.start("Paying", "k", key="k")
+            until(lambda: fleet.status(run) == "COMPLETED", SOON)
+            more = (fleet.start("Paying", f"more{number}") for number in itertools.count())
+            until(lambda: next(more) and not missing(tmp_path, MESSAGES), SOON, every=0.5)
+        assert acts(pay)["k"] == 1
+        assert set(acts(pay).values()) == {1}
+    finally:
+        fleet.close()
+        drop_postgres(url, pg_server_url)
+
+
+def test_schedulers_are_killed_at_each_of_their_points(fleet: Fleet, pay: Fake) -> None:
+    with kept(fleet.folder, SCHEDULER, scheduler(fleet, poison_after=2), armed(fleet.folder, SCHEDULERS)):
+        late = fleet.start("Unheard", "late")
+        until(lambda: fleet.status(late) == "FAILED", SOON)  # nobody was there to take it
+        waiting = fleet.start("Paying", "waiting")
+        until(lambda: not missing(fleet.folder, ["sweep.untold.after"]), SOON)
+        killed = f"effect.after_response:node=wired,file={fleet.folder / 'wired'}"
+        fleet.worker(processes=2, env={"NEXUM_CRASH": killed, URL: pay.url})
+        ended = {fleet.start("Overdue", "overdue"): "FAILED", fleet.start("Doomed", "doomed"): "FAILED"}
+        ended[waiting] = "COMPLETED"
+        held = fleet.start("Unsure", "held")
+        until(lambda: all(fleet.status(run) == status for run, status in ended.items()), SOON)
+        until(lambda: "EffectInDoubt" in fleet.events(held), SOON)
+        until(lambda: not missing(fleet.folder, SCHEDULERS), SOON)
+    assert acts(pay) == {"waiting": 1, "held": 1}
+
+
+def test_whoever_decides_about_a_doubt_is_killed_before_and_after(fleet: Fleet, pay: Fake) -> None:
+    killed = f"effect.after_response:node=wired,file={fleet.folder / 'wired'}"
+    fleet.worker(processes=1, env={"NEXUM_CRASH": killed, URL: pay.url})
+    fleet.scheduler(poison_after=PATIENT)
+    run = fleet.start("Unsure", "held")
+    until(lambda: "EffectInDoubt" in fleet.events(run), SOON)
+    (done,) = pay.get("/ledger")
+    given = {"database": fleet.url, "run": run, "reference": done["id"]}
+    with kept(fleet.folder, DECIDE, given, armed(fleet.folder, PEOPLE)):
+        until(lambda: fleet.status(run) == "COMPLETED" and not missing(fleet.folder, PEOPLE), SOON)
+    assert isinstance(fleet.store, Verbs)
+    assert list_doubts(fleet.store) == []
+    assert acts(pay) == {"held": 1}
+    assert fleet.events(run).count("DoubtResolved") == 1
+
+
+def test_a_deploy_that_is_killed_half_way_is_done_again(tmp_path: Path) -> None:
+    url = fresh_sqlite(tmp_path)
+    store = open_store(url)
+    wanted = {workflow.name for workflow in REGISTRY}
+    with kept(tmp_path, DEPLOY, {"database": url}, armed(tmp_path, DEPLOYS)):
+        until(lambda: {row.workflow for row in store.versions() if row.state == "default"} == wanted, SOON)
+    assert missing(tmp_path, DEPLOYS) == []
+    store.close()
