@@ -10,6 +10,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 WORKERS ?= 2
 RUNS ?= 50
 KILLS ?= 10
+SCENARIO ?= dedupe
+SEED ?=
+REPORT ?=
 BROKER ?=
 
 .PHONY: help
@@ -66,8 +69,8 @@ bench: $(VENV)/.dev ## Measure, against the floor of this machine and against pe
 	@$(BIN)/python -m benchmarks
 
 .PHONY: crash
-crash: $(VENV)/.dev ## Kill workers at random, then judge by the provider's ledger: RUNS=50 KILLS=10
-	@$(BIN)/python -m nexum.testing.crash $(RUNS) $(KILLS)
+crash: $(VENV)/.dev ## Attack real processes, then judge by the provider's ledger: RUNS=50 KILLS=10 SCENARIO=dedupe SEED= REPORT=
+	@$(BIN)/python -m nexum.testing.crash $(RUNS) $(KILLS) --scenario $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
 .PHONY: api-fuzz
 api-fuzz: $(VENV)/.dev ## Fuzz the REST interface from its own OpenAPI document

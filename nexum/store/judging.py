@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from nexum.store.api import Store
-from nexum.store.tables import effects, runs
+from nexum.store.tables import effect_evidence, effects, events, runs, sessions
 from nexum.store.verbs import Verbs
 
 _SLICE = 500
@@ -21,14 +21,73 @@ class EffectState(NamedTuple):
     run_id: str
     state: str
     reference: str
+    token: int
+
+
+class Late(NamedTuple):
+    """An answer that came when somebody else held the effect; it is kept and decides nothing."""
+
+    key: str
+    token: int
+    state: str
+    reference: str
 
 
 def effects_of_all(store: Store) -> list[EffectState]:
     """Every effect in the database."""
     assert isinstance(store, Verbs)
     columns = effects.c
-    query = select(columns.key, columns.run_id, columns.state, columns.reference)
+    query = select(columns.key, columns.run_id, columns.state, columns.reference, columns.token)
     return [EffectState(*row) for row in store.select(query)]
+
+
+def claimed_by(store: Store, pids: Sequence[int]) -> list[EffectState]:
+    """The effects that processes with these numbers hold now."""
+    assert isinstance(store, Verbs)
+    columns = effects.c
+    query = (
+        select(columns.key, columns.run_id, columns.state, columns.reference, columns.token)
+        .join(sessions, sessions.c.session == columns.session)
+        .where(sessions.c.pid.in_(pids), columns.state == "CLAIMED")
+    )
+    return [EffectState(*row) for row in store.select(query)]
+
+
+def holder_of(store: Store, tenant: str, key: str) -> tuple[str, str]:
+    """The session that claimed an effect last, and the proof of its end ("" while it lives)."""
+    assert isinstance(store, Verbs)
+    query = (
+        select(sessions.c.session, sessions.c.proof)
+        .join(effects, effects.c.session == sessions.c.session)
+        .where(effects.c.tenant == tenant, effects.c.key == key)
+    )
+    found = store.select(query)
+    return (found[0][0], found[0][1]) if found else ("", "")
+
+
+def evidence_of_all(store: Store) -> list[Late]:
+    """Every late answer in the database."""
+    assert isinstance(store, Verbs)
+    columns = effect_evidence.c
+    query = select(columns.key, columns.token, columns.state, columns.reference)
+    return [Late(*row) for row in store.select(query)]
+
+
+def count_of_events(store: Store, type_: str) -> int:
+    """How many events of this type there are."""
+    assert isinstance(store, Verbs)
+    return int(store.select(select(func.count()).select_from(events).where(events.c.type == type_))[0][0])
+
+
+def durations(store: Store, run_ids: Sequence[str]) -> list[float]:
+    """How long each of these runs took from its start to its end, in seconds; only those that have ended."""
+    assert isinstance(store, Verbs)
+    found: list[float] = []
+    for start in range(0, len(run_ids), _SLICE):
+        columns = (runs.c.created_at, runs.c.ended_at)
+        query = select(*columns).where(runs.c.run_id.in_(run_ids[start : start + _SLICE]), runs.c.ended_at > 0)
+        found.extend((ended - began) / 1e6 for began, ended in store.select(query))
+    return found
 
 
 def statuses(store: Store, run_ids: Sequence[str]) -> dict[str, str]:

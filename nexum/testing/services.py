@@ -58,6 +58,26 @@ def postgres_server(
         yield _enter(place, lambda: _order_postgres(place, durable, env), _postgres_answers)
 
 
+def postgres_command(
+    directory: Path, *, env: Mapping[str, str] = os.environ
+) -> tuple[tuple[str, ...], str | None, str]:
+    """Make a database cluster in `directory` for somebody who starts, stops and kills its server himself.
+
+    Gives the server's command line, the user it must run as (None: ourselves) and the URL of an administrator's
+    connection to it. Raises as `postgres_server` does.
+    """
+    directory.mkdir(mode=0o755, parents=True, exist_ok=True)
+    directory.chmod(0o755)  # the server may run as another user
+    order = _order_postgres(directory, True, env)
+    return order.argv, order.user, order.url
+
+
+def await_postgres(url: str) -> None:
+    """Wait until the server answers. Raises `UnavailableError` (NX-F503) when it does not."""
+    if not _wait(lambda: _postgres_answers(url), READY_SECONDS):
+        raise UnavailableError(f"PostgreSQL did not answer within {READY_SECONDS:.0f} s", code="NX-F503")
+
+
 @contextmanager
 def redis_server(directory: Path | None = None, *, env: Mapping[str, str] = os.environ) -> Iterator[str]:
     """A Redis server without persistence; gives its URL.

@@ -1,4 +1,8 @@
-"""The workflow under attack: look up, decide, pay, write; two effects under keys that the provider honours."""
+"""The workflows under attack: look up, decide, pay, write; two effects each, alike but for what they trust the provider with.
+
+`CrashAgent` has a provider that honours keys and says so. `HoldAgent` has one that honours nothing and promises nothing.
+`WrongAgent` has the second kind and declares the first: what a shop gets that believes its provider's brochure.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +10,14 @@ import asyncio
 import os
 import time
 from datetime import timedelta
-from functools import cache
-from typing import Any
+from typing import Any, TypedDict
 
 import httpx
 from pydantic import BaseModel
 
 from nexum import Context, Dedupes, Retry, Workflow
+from nexum.sdk.compiled import CompiledWorkflow
+from nexum.testing.crash.sending import act, act_async, client
 
 PROVIDER = "NEXUM_CRASH_PROVIDER"  # where the provider is
 SLOW_ANSWER = 0.06  # seconds between the provider's act and the handler's return: the window that kills should hit
@@ -40,62 +45,56 @@ class Receipt(BaseModel):
     id: str
 
 
-agent = Workflow("CrashAgent", input=Order)
+class Trust(TypedDict, total=False):
+    """What an effect declares about its provider."""
+
+    provider: Dedupes
 
 
-@agent.read(retry=PATIENT)
-def looked_up(order: Order) -> Order:
-    """Ask the provider's shop side; the answer does not matter, that it is asked does."""
-    _client().get(os.environ[PROVIDER] + "/refunds", params={"order_id": order.order_id}).raise_for_status()
-    return order
+def refunding(name: str, *, honoured: bool, trust: Trust) -> CompiledWorkflow[Order]:
+    """The agent of this name. `honoured`: the provider keeps its word about keys; `trust`: what the effects declare."""
+    agent = Workflow(name, input=Order)
+
+    @agent.read(retry=PATIENT)
+    def looked_up(order: Order) -> Order:
+        """Ask the provider's shop side; the answer does not matter, that it is asked does."""
+        client().get(os.environ[PROVIDER] + "/refunds", params={"order_id": order.order_id}).raise_for_status()
+        return order
+
+    @agent.compute()
+    def decided(looked_up: Order) -> Decision:
+        """Pay everything back."""
+        return Decision(order_id=looked_up.order_id, pay=looked_up.amount)
+
+    @agent.effect(tool="pay.refund", key=decided.out.order_id, reference="id", retry=PATIENT, **trust)
+    def paid(decided: Decision, ctx: Context) -> Receipt:
+        """One refund per order."""
+        body = {"order_id": decided.order_id, "amount": decided.pay, "currency": "EUR"}
+        answer = act(os.environ[PROVIDER] + "/refunds", body, ctx.idempotency_key, honoured=honoured)
+        time.sleep(SLOW_ANSWER)
+        return _receipt(answer)
+
+    @agent.compute()
+    def worded(decided: Decision, paid: Receipt) -> str:
+        """The letter's text."""
+        return f"We refunded {decided.pay} for {decided.order_id} under {paid.id}."
+
+    @agent.effect(tool="mail.send", reference="id", retry=PATIENT, **trust)
+    async def mailed(decided: Decision, worded: str, ctx: Context) -> Receipt:
+        """One mail per run; an async handler, so that both ways of executing are under attack."""
+        body = {"to": f"{decided.order_id}@example.org", "subject": "Refund", "body": worded}
+        answer = await act_async(os.environ[PROVIDER] + "/mails", body, ctx.idempotency_key, honoured=honoured)
+        await asyncio.sleep(SLOW_ANSWER)
+        return _receipt(answer)
+
+    return agent.build()
 
 
-@agent.compute()
-def decided(looked_up: Order) -> Decision:
-    """Pay everything back."""
-    return Decision(order_id=looked_up.order_id, pay=looked_up.amount)
+def _receipt(answer: httpx.Response) -> Receipt:
+    said: dict[str, Any] = answer.raise_for_status().json()
+    return Receipt(id=said["id"])
 
 
-@agent.effect(tool="pay.refund", key=decided.out.order_id, provider=HONOURED, reference="id", retry=PATIENT)
-def paid(decided: Decision, ctx: Context) -> Receipt:
-    """One refund per order."""
-    return _act(
-        "/refunds", {"order_id": decided.order_id, "amount": decided.pay, "currency": "EUR"}, ctx.idempotency_key
-    )
-
-
-@agent.compute()
-def worded(decided: Decision, paid: Receipt) -> str:
-    """The letter's text."""
-    return f"We refunded {decided.pay} for {decided.order_id} under {paid.id}."
-
-
-@agent.effect(tool="mail.send", provider=HONOURED, reference="id", retry=PATIENT)
-async def mailed(decided: Decision, worded: str, ctx: Context) -> Receipt:
-    """One mail per run; an async handler, so that both ways of executing are under attack."""
-    body = {"to": f"{decided.order_id}@example.org", "subject": "Refund", "body": worded}
-    headers = {"Idempotency-Key": ctx.idempotency_key}
-    answer = await _async_client().post(os.environ[PROVIDER] + "/mails", json=body, headers=headers)
-    await asyncio.sleep(SLOW_ANSWER)
-    return Receipt(id=answer.raise_for_status().json()["id"])
-
-
-@cache
-def _client() -> httpx.Client:
-    """One for each process, made when it is first needed: after the fork."""
-    return httpx.Client(timeout=5)
-
-
-@cache
-def _async_client() -> httpx.AsyncClient:
-    """One for the process's loop."""
-    return httpx.AsyncClient(timeout=5)
-
-
-def _act(path: str, body: dict[str, Any], key: str) -> Receipt:
-    answer = _client().post(os.environ[PROVIDER] + path, json=body, headers={"Idempotency-Key": key})
-    time.sleep(SLOW_ANSWER)
-    return Receipt(id=answer.raise_for_status().json()["id"])
-
-
-crash_agent = agent.build()
+crash_agent = refunding("CrashAgent", honoured=True, trust={"provider": HONOURED})
+hold_agent = refunding("HoldAgent", honoured=False, trust={})
+wrong_agent = refunding("WrongAgent", honoured=False, trust={"provider": HONOURED})

@@ -18,8 +18,9 @@ def answer(asked: Asked) -> Reply:
     if asked.method != "POST" or len(parts) != 2 or parts[0] != "orders":
         return Reply({"error": "POST /orders/<order id>"}, status=404)
     order = {"order_id": parts[1], "amount": int(asked.body["amount"])}
+    workflow = str(asked.body["workflow"])
     try:
-        started = connect().start(StartRequest("CrashAgent", order, run_key=parts[1], actor="web"))
+        started = connect().start(StartRequest(workflow, order, run_key=parts[1], actor="web"))
     except NexumError as error:
         return Reply({"error": str(error), "code": error.code}, status=503)
     return Reply({"run_id": started.run_id, "existing": started.existing}, status=201)

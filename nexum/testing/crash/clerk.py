@@ -1,0 +1,109 @@
+"""A scripted operator: sees every doubt, asks what explains it, looks it up in the provider's books, and decides the truth."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from nexum.client.doubts import Decision, list_doubts, resolve
+from nexum.core.run.codec import decode
+from nexum.core.run.events import Cell, EffectInDoubt
+from nexum.errors import NexumError
+from nexum.readouts.run import read_run
+from nexum.store.api import Store
+from nexum.store.doubts import DoubtRow
+from nexum.store.judging import holder_of
+from nexum.store.verbs import Verbs
+from nexum.testing.crash.world import World
+
+LOOK_SECONDS = 0.2
+BOOKS = {"pay.refund": "/refunds", "mail.send": "/mails"}
+
+
+@dataclass(slots=True)
+class Hold:
+    """A doubt as the clerk saw it first.
+
+    `standing` is what `nexum why` says, `evidence` what the run's event says. `session` and `proof` name the process that
+    held the effect and how it ended ("" while it lives); `modes` is how the provider mistreated requests under this key.
+    """
+
+    key: str
+    run_id: str
+    place: str
+    since: float
+    standing: str
+    evidence: str
+    session: str = ""
+    proof: str = ""
+    modes: tuple[str, ...] = ()
+    outcome: str = ""
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether the standing and the evidence name what was done: a process that died, or a request that was spoilt."""
+        named = self.standing == "in_doubt" and bool(self.evidence)
+        return named and bool(("died" in self.evidence and self.proof) or self.modes)
+
+
+@dataclass(slots=True)
+class Clerk:
+    """Watches the doubts of a world; with `decides`, settles each after `settle` seconds."""
+
+    world: World
+    store: Store
+    decides: bool
+    settle: float
+    holds: dict[tuple[str, str, int], Hold] = field(default_factory=dict)
+    decided: int = 0
+
+    def work(self, over: threading.Event) -> None:
+        """Look again and again until it is over."""
+        while not over.wait(LOOK_SECONDS):
+            try:
+                self.look()
+            except NexumError:  # the database is away, or the answer arrived while we decided
+                continue
+
+    def look(self) -> None:
+        """Note what is new, decide what is ripe. Raises what the store and `resolve` raise."""
+        assert isinstance(self.store, Verbs)
+        for row in list_doubts(self.store):
+            hold = self.holds.get((row.run_id, row.path, row.attempt))
+            if hold is None:
+                self.holds[row.run_id, row.path, row.attempt] = self._noted(row)
+            elif self.decides and time.monotonic() - hold.since >= self.settle:
+                self._decide(row, hold)
+
+    def _noted(self, row: DoubtRow) -> Hold:
+        assert isinstance(self.store, Verbs)
+        found = read_run(self.store, row.run_id, may_read=False)
+        standing = found.run.standing.code if found is not None else ""
+        hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, self._evidence(row))
+        hold.session, hold.proof = holder_of(self.store, row.tenant, row.key)
+        asked: list[dict[str, Any]] = self.world.provider.get("/requests")
+        hold.modes = tuple(request["mode"] for request in asked if request["key"] == row.key and request["mode"])
+        return hold
+
+    def _evidence(self, row: DoubtRow) -> str:
+        """What the run's newest doubt about this place says."""
+        cell = Cell(row.path, row.visit, row.item)
+        told = ""
+        for event in self.store.events_after(row.run_id, 0):
+            if event.type == "EffectInDoubt" and event.path == row.path:
+                body = decode(event.type, cell, event.body)
+                assert isinstance(body, EffectInDoubt)
+                told = body.evidence
+        return told
+
+    def _decide(self, row: DoubtRow, hold: Hold) -> None:
+        """Whatever the provider's list says is true by now: nobody's request lives longer than we have waited."""
+        booked = self.world.provider.get(f"{BOOKS[row.tool]}?key={row.key}")
+        hold.outcome = "happened" if booked else "did_not_happen"
+        truth: dict[str, Any] = {"reference": booked[0]["id"], "response": {"id": booked[0]["id"]}} if booked else {}
+        reason = f"{len(booked)} acts under this key in the provider's list"
+        cell = Cell(row.path, row.visit, row.item)
+        resolve(self.store, Decision(row.run_id, cell, hold.outcome, "clerk", reason, **truth))
+        self.decided += 1
