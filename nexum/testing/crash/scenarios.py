@@ -68,7 +68,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             workflows=("WrongAgent",),
             attacker="freeze",
             pause=1.0,
-            lease=1.5,
+            lease=2.0,
             point="effect.after_response",
         ),
         Scenario(
@@ -77,9 +77,9 @@ SCENARIOS: Mapping[str, Scenario] = {
             workflows=("CrashAgent", "HoldAgent"),
             attacker="freeze",
             pause=1.0,
-            lease=1.5,
+            lease=2.0,
             decides=True,
-            settle=12.0,  # longer than anybody stands still: who was frozen before sending may still send
+            settle=14.0,  # longer than anybody stands still: who was frozen before sending may still send
             point="effect.after_response",
         ),
         Scenario(
