@@ -9,7 +9,8 @@ from __future__ import annotations
 EFFECT = """
 CREATE FUNCTION nexum_claim_effect_v1(
     t nexum_tasks, p_session text, p_now bigint,
-    OUT o_answer text, OUT o_token bigint, OUT o_result bytea, OUT o_result_hash text, OUT o_reference text)
+    OUT o_answer text, OUT o_token bigint, OUT o_result bytea, OUT o_result_hash text, OUT o_reference text,
+    OUT o_holder text)
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -22,6 +23,7 @@ BEGIN
     o_result := '';
     o_result_hash := '';
     o_reference := '';
+    o_holder := '';
     INSERT INTO nexum_effects (tenant, key, scope, business_key, run_id, path, visit, item, attempt, token, session, state,
                                before, input_hash, tool, policy, ttl, first_sent_at, claimed_at, recorded_at, result,
                                result_hash, reference, raw)
@@ -44,6 +46,9 @@ BEGIN
     v_same := e.input_hash = t.input_hash;
     v_mine := e.run_id = t.run_id AND e.path = t.path AND e.visit = t.visit AND e.item = t.item;
     o_token := greatest(t.token, e.token + 1);
+    IF NOT v_mine THEN
+        o_holder := e.run_id || '/' || e.path;
+    END IF;
     IF e.state IN ('RECORDED', 'APPLIED') THEN
         o_answer := CASE WHEN v_same OR v_mine THEN 'reuse' ELSE 'conflict' END;
     ELSIF e.state = 'FAILED' THEN
@@ -56,6 +61,20 @@ BEGIN
         o_answer := '';
     ELSE
         o_answer := 'doubt';
+    END IF;
+    -- Left behind: its run has ended, and nobody alive is at work on it.
+    IF o_answer = 'wait'
+       AND NOT EXISTS (SELECT 1 FROM nexum_runs r WHERE r.run_id = e.run_id AND r.status IN ('RUNNING', 'CLOSING'))
+       AND NOT EXISTS (SELECT 1 FROM nexum_sessions s
+                        WHERE e.state = 'CLAIMED' AND s.session = e.session AND s.state IN ('LIVE', 'DRAINING')) THEN
+        UPDATE nexum_effects
+           SET key = t.effect_key, state = 'IN_DOUBT', before = e.state, run_id = t.run_id, path = t.path, visit = t.visit,
+               item = t.item, attempt = t.attempt, token = o_token, session = p_session, tool = t.tool,
+               policy = t.policy, ttl = t.ttl
+         WHERE tenant = e.tenant AND key = e.key;
+        o_token := o_token + 1;
+        o_answer := 'doubt';
+        RETURN;
     END IF;
     IF o_answer = '' THEN
         UPDATE nexum_effects
@@ -79,7 +98,7 @@ _ANSWER = """
     o_deliveries bigint, o_max_run bigint, o_answer text, o_result bytea, o_result_hash text, o_reference text,
     o_last_seq bigint, o_last_hash bytea, o_now bigint,
     o_tenant text, o_trace text, o_befores bytea[], o_types text[], o_paths text[], o_visits bigint[], o_items bigint[],
-    o_ats bigint[], o_bodies bytea[], o_payloads bytea[], o_hashes bytea[]"""
+    o_ats bigint[], o_bodies bytea[], o_payloads bytea[], o_hashes bytea[], o_holder text"""
 
 # A task's row is CLAIMED already; its effect and the answer follow. The newest events go along, because who continues a run
 # in another process most often lacks the two that made this task ready, and a new run has no more than that.
@@ -103,10 +122,11 @@ BEGIN
     o_result := '';
     o_result_hash := '';
     o_reference := '';
+    o_holder := '';
     o_now := p_now;
     IF t.effect_key <> '' THEN
-        SELECT e.o_answer, e.o_token, e.o_result, e.o_result_hash, e.o_reference
-          INTO o_answer, o_token, o_result, o_result_hash, o_reference
+        SELECT e.o_answer, e.o_token, e.o_result, e.o_result_hash, e.o_reference, e.o_holder
+          INTO o_answer, o_token, o_result, o_result_hash, o_reference, o_holder
           FROM nexum_claim_effect_v1(t, p_session, p_now) e;
         IF o_answer = 'wait' THEN
             o_deliveries := t.deliveries - 1;
@@ -160,7 +180,8 @@ BEGIN
              WHERE x.run_id = c.run_id AND x.path = c.path AND x.visit = c.visit AND x.item = c.item
                AND x.attempt = c.attempt
             RETURNING x.*)
-        SELECT u.* FROM u ORDER BY u.effect_key, u.priority, u.created_at
+        SELECT u.* FROM u
+         ORDER BY u.effect_key, u.priority, u.created_at, u.run_id, u.path, u.visit, u.item, u.attempt
     LOOP
         RETURN QUERY SELECT a.*, t.priority, t.created_at FROM nexum_claim_tail_v1(t, p_session, v_now) a;
     END LOOP;

@@ -17,11 +17,14 @@ def quiet_from(held: Held) -> int:
     return _deadline(held.claimed_at, held.claimed.max_run) if held.expired else held.ended_at
 
 
+def reported_by_all(claimed: Claimed) -> bool:
+    """Whether everybody who was given the effect before this claim has said how that ended."""
+    return claimed.deliveries <= 1 and not claimed.holder
+
+
 def quiet_after(claimed: Claimed) -> int:
-    """The same of whoever executed this attempt before the claim."""
-    if claimed.deliveries <= 1:
-        return claimed.now  # earlier attempts have all reported
-    return _deadline(claimed.now, claimed.max_run)
+    """The instant from which nobody who was given the effect before this claim can send it any more."""
+    return claimed.now if reported_by_all(claimed) else _deadline(claimed.now, claimed.max_run)
 
 
 def alive_until(work: Work) -> int:

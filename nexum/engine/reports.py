@@ -9,7 +9,7 @@ from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, Error, NodeCompleted
 from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
 from nexum.crash import crash
-from nexum.engine.quiet import quiet_after
+from nexum.engine.quiet import quiet_after, reported_by_all
 from nexum.engine.work import Failed, Reported, Succeeded
 from nexum.store.api import Claimed, EffectOutcome, Mail, Record, Store, TaskKey
 
@@ -99,14 +99,21 @@ def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | Non
             if not inline:
                 found = store.blob(tenant, claimed.result_hash)
                 ref = Ref(claimed.result_hash, len(found or b""), BLOB)
-            message: Body = NodeCompleted(cell, ref, attempt=task.attempt, by="reuse", reference=claimed.reference)
+            source = claimed.holder.partition("/")[0]
+            message: Body = NodeCompleted(
+                cell, ref, attempt=task.attempt, by="reuse", reference=claimed.reference, source=source
+            )
             return Report(task, claimed.token, message, inline, None)
         case "conflict":
-            error = Error("NX-E205", f"the business key of {task.path} was used by another run with another input")
+            other = f"by {claimed.holder}" if claimed.holder else "before"
+            error = Error("NX-E205", f"the business key of {task.path} was used {other} with another input")
             return Report(task, claimed.token, AttemptFailed(cell, task.attempt, error), b"", None)
         case "doubt":
             evidence = "an earlier attempt may have acted, and its key may not be sent again"
-            doubt = EffectInDoubt(cell, task.attempt, evidence, "reported", quiet_after(claimed))
+            if claimed.holder:
+                evidence = f"{claimed.holder} held this business key and ended without knowing whether it acted"
+            proof = "reported" if reported_by_all(claimed) else "expired"
+            doubt = EffectInDoubt(cell, task.attempt, evidence, proof, quiet_after(claimed))
             return Report(task, claimed.token, doubt, b"", None)
         case _:
             return None

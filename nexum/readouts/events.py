@@ -239,6 +239,8 @@ def _completed(body: NodeCompleted) -> str:
                 body.by, body.by
             )
         )
+    if body.source:
+        words.append(f"(run {body.source})")
     if body.reference:
         words.append(f"as {body.reference}")
     if body.usage is not None:

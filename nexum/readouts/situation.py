@@ -169,6 +169,10 @@ def _task(row: TaskRow, crew: Crew, attempts: Mapping[str, int], trouble: Troubl
         worker=crew.worker(row.session) if claimed else "",
         silent=silent,
         trouble=trouble,
+        key=f"{row.tool}:{row.business_key}" if row.holder_run else "",
+        holder=f"{row.holder_run}/{row.holder_path}" if row.holder_run else "",
+        held_since=row.holder_since,
+        doubted=row.holder_state == "IN_DOUBT",
     )
 
 

@@ -52,6 +52,11 @@ _PUT_BACK = Statement(f"""
     UPDATE nexum_tasks
        SET state = 'READY', session = '', deliveries = deliveries - 1, claimed_at = 0, not_before = :not_before
      WHERE {_CELL}""")  # noqa: S608
+# Left behind: its run has ended, and nobody alive is at work on it.
+LEFT = """
+    NOT EXISTS (SELECT 1 FROM nexum_runs r WHERE r.run_id = e.run_id AND r.status IN ('RUNNING', 'CLOSING'))
+    AND NOT EXISTS (SELECT 1 FROM nexum_sessions s
+                     WHERE e.state = 'CLAIMED' AND s.session = e.session AND s.state IN ('LIVE', 'DRAINING'))"""
 _EFFECT = """
     SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference
       FROM nexum_effects WHERE tenant = :tenant AND"""
@@ -70,6 +75,12 @@ _CLAIM_AGAIN = Statement("""
        SET key = :key, state = 'CLAIMED', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
            attempt = :attempt, token = :token, session = :session, input_hash = :input_hash, tool = :tool,
            policy = :policy, ttl = :ttl, claimed_at = {now}, recorded_at = 0
+     WHERE tenant = :tenant AND key = :existing""")
+_LEFT = Statement(f"SELECT 1 FROM nexum_effects e WHERE e.tenant = :tenant AND e.key = :existing AND {LEFT}")  # noqa: S608
+_INHERIT = Statement("""
+    UPDATE nexum_effects
+       SET key = :key, state = 'IN_DOUBT', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
+           attempt = :attempt, token = :token, session = :session, tool = :tool, policy = :policy, ttl = :ttl
      WHERE tenant = :tenant AND key = :existing""")
 _DOUBT = Statement("""
     UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt WHERE tenant = :tenant AND key = :existing""")
@@ -173,6 +184,7 @@ def _take(tx: Transaction, task: Ready, session: str, now: int) -> Claimed:
     if answer == "wait":
         tx.run(_PUT_BACK, **task.key._asdict(), not_before=now + WAIT)
     done = effect if answer == "reuse" else None
+    answer, holder = "doubt" if answer == "left" else answer, holder_of(effect, task)
     return Claimed(
         key=task.key,
         kind=task.kind,
@@ -187,7 +199,13 @@ def _take(tx: Transaction, task: Ready, session: str, now: int) -> Claimed:
         last_seq=task.last_seq,
         last_hash=bytes(task.last_hash),
         now=now,
+        holder=holder,
     )
+
+
+def holder_of(effect: Standing | None, task: Ready) -> str:
+    """RUN/NODE of the other run that an effect belongs to; "" when it is the task's own."""
+    return "" if effect is None or effect.is_of(task) else f"{effect.run_id}/{effect.path}"
 
 
 def _take_effect(tx: Transaction, task: Ready, session: str, token: int, now: int) -> tuple[int, str, Standing | None]:
@@ -209,9 +227,14 @@ def _take_effect(tx: Transaction, task: Ready, session: str, token: int, now: in
         return token, "wait", None  # it was given back between the two statements; the next claim finds it free
     effect = Standing(*found)
     answer = judge(effect, task, now)
+    if answer == "wait" and tx.row(_LEFT, tenant=task.tenant, existing=effect.key) is not None:
+        answer = "left"
     token = max(token, effect.token + 1)  # an older attempt's token must never fit this claim
     if answer == "":
         tx.run(_CLAIM_AGAIN, **act, key=task.effect_key, existing=effect.key, token=token)
+    elif answer == "left":  # whoever still reports for the other run is fenced off; so the task's token is a later one
+        tx.run(_INHERIT, **act, key=task.effect_key, existing=effect.key, token=token)
+        token += 1
     elif answer == "doubt":
         tx.run(_DOUBT, tenant=task.tenant, existing=effect.key, attempt=task.attempt)
     return token, answer, effect

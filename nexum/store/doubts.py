@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, literal, select
 
-from nexum.store.reading import OPEN, Reader, held_in_doubt
+from nexum.store.holding import held_in_doubt
+from nexum.store.reading import OPEN, Reader
 from nexum.store.rows import clean
 from nexum.store.tables import effect_evidence, effects, runs, sessions
 

@@ -18,7 +18,7 @@ _HELD = (
 _BY_SESSION = Statement(f"""
     SELECT {_HELD}, t.effect_key, t.input_hash, e.state, e.input_hash, e.token,
            CASE WHEN e.run_id = t.run_id AND e.path = t.path AND e.visit = t.visit AND e.item = t.item THEN 1 ELSE 0 END,
-           e.result, e.result_hash, e.reference
+           e.result, e.result_hash, e.reference, e.run_id || '/' || e.path
       FROM nexum_tasks t
       JOIN nexum_runs r ON r.run_id = t.run_id
       LEFT JOIN nexum_effects e ON e.tenant = t.tenant AND e.key = t.effect_key AND t.effect_key <> ''
@@ -68,7 +68,10 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
     for row in tx.rows(_BY_SESSION, session=session):
         answer = held_answer(row[12:18], row[7])
         if answer is not None:
-            found.append(_claimed(row, tx.now(), answer, row[18:] if answer == "reuse" else None))
+            other = row[21] if row[14] is not None and not row[17] else ""
+            found.append(
+                _claimed(row, tx.now(), answer, row[18:] if answer == "reuse" else None)._replace(holder=other)
+            )
     return found
 
 

@@ -129,7 +129,7 @@ def _claimed(row: Sequence[Any]) -> Claimed:
     kind, queue, token, deliveries, max_run, effect, result, result_hash, reference, seq, digest, now = row[5:17]
     return Claimed(
         *(TaskKey(*row[:5]), kind, queue, token, deliveries, max_run, effect, bytes(result), result_hash, reference),
-        *(seq, bytes(digest), now, _recent(seq, *row[17:28])),
+        *(seq, bytes(digest), now, _recent(seq, *row[17:28]), row[28]),
     )
 
 

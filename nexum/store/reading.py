@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, not_, or_, select, tuple_
 
 from nexum.core.run.events import RUN_TERMINAL
+from nexum.store.holding import held_by_another, held_in_doubt
 from nexum.store.log import unpack
 from nexum.store.rows import clean
 from nexum.store.tables import blobs, effects, events, runs, sessions, tasks
@@ -51,7 +52,7 @@ class RunRow(NamedTuple):
 
 
 class TaskRow(NamedTuple):
-    """A task: READY or CLAIMED by a session."""
+    """A task: READY or CLAIMED by a session. The `holder_*` say which other run holds its business key ("": none does)."""
 
     run_id: str
     path: str
@@ -66,6 +67,12 @@ class TaskRow(NamedTuple):
     session: str
     deliveries: int
     claimed_at: int
+    business_key: str = ""
+    tool: str = ""
+    holder_run: str = ""
+    holder_path: str = ""
+    holder_state: str = ""
+    holder_since: int = 0
 
 
 class EffectRow(NamedTuple):
@@ -135,7 +142,8 @@ class RunQuery:
 
 
 _RUN = [runs.c[name] for name in RunRow._fields]
-_TASK = [tasks.c[name] for name in TaskRow._fields]
+_TASK = [tasks.c[name] for name in TaskRow._fields[:15]]
+_HOLDER = ("run_id", "path", "state", "claimed_at")
 _EFFECT = [effects.c[name] for name in EffectRow._fields]
 _TOLD_COLUMNS = [
     func.length(events.c.payload).label("payload") if name == "payload" else events.c[name] for name in ToldRow._fields
@@ -182,8 +190,13 @@ def tasks_of(store: Reader, run_ids: Sequence[str]) -> list[TaskRow]:
     """The tasks of these runs, oldest first."""
     if not run_ids:
         return []
-    chosen = select(*_TASK).where(tasks.c.run_id.in_(run_ids)).order_by(tasks.c.created_at, tasks.c.path)
-    return [TaskRow(*row) for row in store.select(chosen)]
+    chosen = (
+        select(*_TASK, *(effects.c[name] for name in _HOLDER))
+        .outerjoin(effects, held_by_another())
+        .where(tasks.c.run_id.in_(run_ids))
+        .order_by(tasks.c.created_at, tasks.c.path)
+    )
+    return [TaskRow(*row) if row[15] is not None else TaskRow(*row[:15]) for row in store.select(chosen)]
 
 
 def effects_of(store: Reader, run_ids: Sequence[str], states: Sequence[str] = ()) -> list[EffectRow]:
@@ -334,13 +347,6 @@ def _word(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     )
 
 
-def held_in_doubt() -> ColumnElement[bool]:
-    """An effect is in doubt: by its state, and no attempt that somebody allowed is on its way, for that has a task."""
-    cell = (effects.c.run_id, effects.c.path, effects.c.visit, effects.c.item)
-    again = exists().where(*(column == tasks.c[column.name] for column in cell)).correlate(effects)
-    return and_(effects.c.state == "IN_DOUBT", not_(again))
-
-
 def _standing(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     """The same order of severity as `nexum.core.run.standing`, in SQL."""
     name = asked.value.lower()
@@ -349,7 +355,9 @@ def _standing(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
     mine = tasks.c.run_id == runs.c.run_id
     any_task = exists().where(mine)
     claimed = exists().where(mine, tasks.c.state == "CLAIMED")
-    due = exists().where(mine, tasks.c.state == "READY", tasks.c.not_before <= query.now)
+    waits = exists().where(mine, held_by_another())
+    free = not_(exists().where(held_by_another()).correlate(tasks))
+    due = exists().where(mine, tasks.c.state == "READY", tasks.c.not_before <= query.now, free)
     served = exists().where(mine, tasks.c.queue.in_(query.live_queues)) if query.live_queues else false()
     doubt = exists().where(effects.c.run_id == runs.c.run_id, held_in_doubt())
     # A run that is open and has neither task nor doubt nor timer is suspended: nothing else could move it.
@@ -362,7 +370,8 @@ def _standing(asked: Asked, query: RunQuery) -> ColumnElement[bool]:
         "running": and_(moving, claimed),
         "no_worker": and_(is_open, not_(doubt), any_task, not_(claimed), not_(served)),
         "queued": and_(moving, not_(claimed), served, due),
-        "retrying": and_(moving, not_(claimed), served, not_(due)),
+        "waiting": and_(moving, not_(claimed), served, not_(due), waits),
+        "retrying": and_(moving, not_(claimed), served, not_(due), not_(waits)),
     }
     return found.get(name, runs.c.status == name.upper())
 

@@ -208,8 +208,9 @@ class Claimed(NamedTuple):
     `effect` is how the claim of its effect went: "" (no effect, or its effect is claimed now), "reuse" (another run has
     recorded the business key with the same input), "conflict" (the key exists with another input), "wait" (another run
     holds the business key: the task went back to READY with a later `not_before` and is *not* the caller's), "doubt" (an
-    earlier attempt's outcome is unknown and the policy forbids to send again). `result`, `result_hash` and `reference`
-    are those of the recorded effect (reuse). `last_seq` and `last_hash` say where the run stands, and `recent` are its
+    earlier attempt's outcome is unknown and the policy forbids to send again, or another run left the business key without
+    knowing what became of it, and nobody else will find out). `result`, `result_hash` and `reference` are those of the
+    recorded effect (reuse). `holder` is RUN/NODE of the other run that the key was found with ("" without one). `last_seq` and `last_hash` say where the run stands, and `recent` are its
     newest events in order, or fewer, or none: with luck they save a read.
     """
 
@@ -227,6 +228,7 @@ class Claimed(NamedTuple):
     last_hash: bytes
     now: int
     recent: tuple[EventLink, ...] = ()
+    holder: str = ""
 
 
 class StartRow(NamedTuple):

@@ -45,6 +45,11 @@ DOUBT = DoubtSeen("refund", NOW - 2 * MINUTE, "pay.refund")
             "no_worker",
             "`verdict` waits, but no live worker runs version 8f9a1c02 of RefundAgent. The last one left 14 min ago.",
         ),
+        (
+            replace(RUN, tasks=(replace(AGAIN, key="pay:o-1", holder="01a2/refund", held_since=NOW - 2 * MINUTE),)),
+            "waiting",
+            "`verdict` waits for key pay:o-1, held by run 01a2 (refund, for 2 min). It goes on by itself when that run knows.",
+        ),
         (replace(RUN, tasks=(AGAIN,)), "retrying", "`verdict` failed 2 of 5 times (NX-L201). Next try in 38 s."),
         (
             replace(RUN, doubts=(DOUBT,), tasks=(WORKS,)),

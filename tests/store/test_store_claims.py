@@ -329,3 +329,15 @@ def test_a_recorded_task_is_not_adopted_again(store: Store) -> None:
     store.record(record(key, outcome("k")))
 
     assert store.adopt("s1") == []
+
+
+def test_whose_result_is_reused_is_told(store: Store) -> None:
+    act = effect("k", business_key="order-1")
+    key = ready(store, act)
+    take(store, key)
+    store.record(record(key, outcome("k", result=b"paid", reference="re_1")))
+
+    held = take(store, ready(store, act), "s2")
+
+    assert held.holder == f"{key.run_id}/{key.path}"
+    assert store.adopt("s2")[0].holder == held.holder

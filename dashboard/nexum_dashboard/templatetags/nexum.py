@@ -28,6 +28,7 @@ TONES = {
     "ready": "busy",
     "repairing": "busy",
     "retrying": "warn",
+    "waiting": "warn",
     "closing": "warn",
     "stopping": "warn",
     "in_doubt": "doubt",
@@ -40,6 +41,7 @@ ICONS = {
     "ready": "queued",
     "ended": "pending",
     "stopped": "cancelled",
+    "waiting": "retrying",
     "resolved": "completed",
     "needs_attention": "flag",
 }

@@ -93,7 +93,8 @@ class NodeCompleted:
     """Fact or decision: the cell has its output. `by` is attempt, repair or reuse; `late` means nobody will read it.
 
     `journal` is what a language model was asked and what it answered. `answer` is what the asking of a provider found out:
-    found (then `output` is the effect's), not_found or cannot_tell (then `output` is the reason, a text).
+    found (then `output` is the effect's), not_found or cannot_tell (then `output` is the reason, a text). `source` is the
+    other run whose recorded effect is reused.
     """
 
     cell: Cell
@@ -105,6 +106,7 @@ class NodeCompleted:
     usage: Usage | None = None
     journal: Ref | None = None
     answer: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

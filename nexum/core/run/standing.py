@@ -21,6 +21,7 @@ STANDINGS = {
     "running": "Running",
     "queued": "Queued",
     "no_worker": "No worker",
+    "waiting": "Waiting",
     "retrying": "Retrying",
     "in_doubt": "In doubt",
     "needs_attention": "Needs attention",
@@ -47,6 +48,8 @@ class TaskSeen:
 
     `since` is when it became ready or was claimed; `worker` names who holds it ("" when nobody does); `silent` is how long
     that worker has not been heard of beyond its lease, in microseconds (0: it is alive). `trouble` is the last failure.
+    `key` is the business key that another run holds, at `holder` (RUN/NODE) since `held_since`; `doubted`: it is in doubt
+    there.
     """
 
     path: str
@@ -57,6 +60,10 @@ class TaskSeen:
     worker: str = ""
     silent: int = 0
     trouble: Trouble | None = None
+    key: str = ""
+    holder: str = ""
+    held_since: int = 0
+    doubted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +151,14 @@ def _explained(seen: Situation, now: int) -> Standing:
     working = [task for task in seen.tasks if task.worker]
     if working:
         return _running(seen, working, now)
-    ready = [task for task in seen.tasks if task.not_before <= now]
+    ready = [task for task in seen.tasks if task.not_before <= now and not task.holder]
+    held = [task for task in seen.tasks if task.holder]
     if not seen.fleet.live and seen.tasks:
         return _no_worker(seen, min(seen.tasks, key=lambda task: task.since), now)
     if ready:
         return _queued(seen, min(ready, key=lambda task: task.since), now)
+    if held:
+        return _waiting(min(held, key=lambda task: task.since), now)
     if seen.tasks:
         return _retrying(min(seen.tasks, key=lambda task: task.not_before), now)
     return Standing("running", seen.started_at, "The engine is deciding what comes next.")
@@ -313,6 +323,19 @@ def _queued(seen: Situation, waits: TaskSeen, now: int) -> Standing:
         ready,
         f"{_node(waits.path)}{again} has been ready for {span(now - ready)}.{ahead} "
         f"{_count(seen.fleet.live, 'worker')} alive.",
+    )
+
+
+def _waiting(waits: TaskSeen, now: int) -> Standing:
+    run, _, node = waits.holder.partition("/")
+    doubted = ", in doubt there" if waits.doubted else ""
+    return Standing(
+        "waiting",
+        waits.since,
+        f"{_node(waits.path)} waits for key {waits.key}, held by run {run} ({node}, for {span(now - waits.held_since)}"
+        f"{doubted}). It goes on by itself when that run knows.",
+        who="whoever resolves that doubt" if waits.doubted else "",
+        commands=(f"nexum why {run}",),
     )
 
 

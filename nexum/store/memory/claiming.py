@@ -59,8 +59,9 @@ def _take(tx: Transaction, task: Task, session: str, recent: int) -> Claimed:
     else:
         held = {"state": "CLAIMED", "session": session, "claimed_at": tx.now}
         task = tx.update(tx.tables.tasks, task, **held, token=token, deliveries=task.deliveries + 1)
-    taken = claimed(tx, task, answer, effect if answer == "reuse" else None)
-    return taken._replace(recent=newest(tx, tx.tables.runs.rows[task.run_id], recent))
+    taken = claimed(tx, task, "doubt" if answer == "left" else answer, effect if answer == "reuse" else None)
+    holder = "" if effect is None or effect[4:8] == task[:4] else f"{effect.run_id}/{effect.path}"
+    return taken._replace(recent=newest(tx, tx.tables.runs.rows[task.run_id], recent), holder=holder)
 
 
 def claimed(tx: Transaction, task: Task, answer: str = "", done: Effect | None = None) -> Claimed:
@@ -94,6 +95,8 @@ def _take_effect(tx: Transaction, task: Task, session: str, token: int) -> tuple
     effect = effects.get(task.tenant, task.effect_key) or effects.having("one_business", business)
     assert effect is not None  # nobody can have given it back meanwhile
     answer = judge(Standing(*_standing(effect)), Ready._make((*_asked(task), 0, b"")), now)
+    if answer == "wait" and _is_left(tx, effect):
+        answer = "left"
     token = max(token, effect.token + 1)  # an older attempt's token must never fit this claim
     if answer == "":
         again = mine._replace(
@@ -108,6 +111,20 @@ def _take_effect(tx: Transaction, task: Task, session: str, token: int) -> tuple
             raw=effect.raw,
         )
         tx.update(effects, effect, **again._asdict())
+    elif answer == "left":  # whoever still reports for the other run is fenced off; so the task's token is a later one
+        cell = dict(zip(("run_id", "path", "visit", "item", "attempt"), task[:5], strict=True))
+        ours = {"key": task.effect_key, "session": session, "tool": task.tool, "policy": task.policy, "ttl": task.ttl}
+        tx.update(effects, effect, state="IN_DOUBT", before=effect.state, token=token, **cell, **ours)
+        token += 1
     elif answer == "doubt":
         tx.update(effects, effect, state="IN_DOUBT", attempt=task.attempt)
     return token, answer, effect
+
+
+def _is_left(tx: Transaction, effect: Effect) -> bool:
+    """Whether nobody will find out any more what became of another run's effect; see `nexum.store.claiming.LEFT`."""
+    t = tx.tables
+    holder, run = t.sessions.get(effect.session), t.runs.rows.get(effect.run_id)
+    if run is not None and run.status in ("RUNNING", "CLOSING"):
+        return False
+    return not (effect.state == "CLAIMED" and holder is not None and holder.state in ("LIVE", "DRAINING"))

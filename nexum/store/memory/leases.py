@@ -23,7 +23,9 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
         mine = effect is not None and _is_of(effect, task)
         answer = held_answer((task.effect_key, task.input_hash, state, input_hash, token, mine), task.token)
         if answer is not None:
-            found.append(claimed(tx, task, answer, effect if answer == "reuse" else None))
+            other = f"{effect.run_id}/{effect.path}" if effect is not None and not mine else ""
+            held_one = claimed(tx, task, answer, effect if answer == "reuse" else None)
+            found.append(held_one._replace(holder=other))
     return found
 
 
