@@ -101,14 +101,17 @@ class Fleet:
         try:
             return process.wait(seconds)
         except subprocess.TimeoutExpired:
-            family = _family(process.pid)
-            for pid in family:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, STACKS)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(1)  # for the stacks to be written
-            told = self.output(self.processes.index(process))
-            raise AssertionError(f"not ended after {seconds} s; processes {family}; output:\n{told}") from None
+            raise AssertionError(f"not ended after {seconds} s\n{self.stacks(process)}") from None
+
+    def stacks(self, process: subprocess.Popen[bytes]) -> str:
+        """What a worker has written, last of all where each thread of each of its processes stands."""
+        family = _family(process.pid)
+        for pid in family:
+            with suppress(ProcessLookupError):
+                os.kill(pid, STACKS)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(1)  # for the stacks to be written
+        return f"processes {family}; output:\n{self.output(self.processes.index(process))}"
 
     def output(self, number: int = 0) -> str:
         """What the process that was started as this one has written."""

@@ -1,7 +1,8 @@
 """`make demo`: run every claim, kill the worker where it hurts, ask the provider's ledger what happened.
 
 Then the same agent on plain Celery, twice: with redelivery tuned to seconds, and with Celery's default. Same world, same
-kills. The exit code is 0 only if Nexum's ledger is right. `make demo REPEAT=20` does Nexum's part twenty times.
+kills. Then a provider that honours no keys: one effect in doubt is asked about, one is held and resolved from the command
+line. The exit code is 0 only if Nexum's ledgers are right. `make demo REPEAT=20` does Nexum's part twenty times.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from examples.refund_agent import shown
 from examples.refund_agent.cases import Case, cases
 from examples.refund_agent.celery_side import run_chain
 from examples.refund_agent.contest import Report
+from examples.refund_agent.doubt_side import run_doubts
 from examples.refund_agent.nexum_side import run_nexum
 from nexum.errors import ConfigurationError
 from nexum.testing.arguments import Arguments, at_least
@@ -44,6 +46,8 @@ def main() -> int:
         console.print(shown.claims(reports[0], wanted))
         chains = [] if arguments.nexum_only else _chains(folder, wanted, console)
         console.print(shown.comparison(reports[0], chains))
+        console.print(shown.second_act())
+        doubts = run_doubts(folder / "doubts", console.print)
         if arguments.repeat > 1:
             console.print(shown.turn(1, reports[0], wanted))
         for turn in range(2, arguments.repeat + 1):
@@ -53,8 +57,8 @@ def main() -> int:
         if not arguments.keep:
             shutil.rmtree(folder, ignore_errors=True)
     right = sum(shown.is_right(report, wanted) for report in reports)
-    console.print(shown.closing(right, reports, wanted))
-    return RIGHT if right == len(reports) else WRONG
+    console.print(shown.closing(right, reports, wanted, doubts))
+    return RIGHT if right == len(reports) and not doubts else WRONG
 
 
 def _chains(folder: Path, wanted: tuple[Case, ...], console: Console) -> list[Report]:

@@ -6,7 +6,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,12 +16,13 @@ from examples.refund_agent.cases import Case
 from examples.refund_agent.contest import Report, World, report, world
 from examples.refund_agent.killing import Victim, armed
 from examples.refund_agent.shop import ADDRESS
-from nexum.client.connect import connect
+from nexum.client.connect import Connection, connect
 from nexum.client.runs import RunHandle
+from nexum.core.graph.workflow import Graph
 from nexum.core.run.state import Phase
 from nexum.errors import NexumError
 from nexum.settings import load_settings
-from nexum.store.api import Store, VersionRow
+from nexum.store.api import VersionRow
 from nexum.store.schema import upgrade
 
 LEASE_SECONDS = 2  # how long a dead machine's work waits; 15 in production, where networks are worse than this one
@@ -32,12 +34,10 @@ def run_nexum(folder: Path, cases: tuple[Case, ...], *, seconds: float = 60.0) -
     points, _ = armed(folder, cases, model_case="02-not-eligible")
     tenant = f"demo-{uuid4().hex[:8]}"  # business keys live as long as the database: each demo is a shop of its own
     with world(folder) as here:
-        env = _environment(os.environ.get("NEXUM_DATABASE") or f"sqlite:///{folder.absolute() / 'nexum.sqlite3'}", here)
-        upgrade(env["NEXUM_DATABASE"])
-        connection = connect(load_settings(env={name: env[name] for name in env if name.startswith("NEXUM_")}))
-        try:
-            _register(connection.store)
-            scheduler = Victim((sys.executable, "-m", "nexum", "scheduler"), env, _room(folder, "scheduler"), "")
+        database = os.environ.get("NEXUM_DATABASE") or f"sqlite:///{folder.absolute() / 'nexum.sqlite3'}"
+        env = environment(database, here, workflows="examples.refund_agent.agents")
+        with opened(env, refund_agent.graph) as connection:
+            scheduler = Victim((sys.executable, "-m", "nexum", "scheduler"), env, room(folder, "scheduler"), "")
             worker = Victim((sys.executable, "-m", "nexum", "worker"), env, folder, points)
             with scheduler, worker:
                 began = time.monotonic()
@@ -51,23 +51,29 @@ def run_nexum(folder: Path, cases: tuple[Case, ...], *, seconds: float = 60.0) -
                     time.sleep(0.05)
                 took = time.monotonic() - began
             statuses = {name: _ended_as(run) for name, run in runs.items()}
-        finally:
-            connection.close()
         return report("Nexum", here, cases, statuses=statuses, kills=worker.kills, seconds=took, waits=LEASE_SECONDS)
 
 
-def _register(store: Store) -> None:
-    graph = refund_agent.graph
-    row = VersionRow(graph.workflow, graph.version, "active", graph.data, "", "", "demo", 0)
-    store.register(row, make_default=True)
+@contextmanager
+def opened(env: Mapping[str, str], graph: Graph) -> Iterator[Connection]:
+    """The way to a migrated database that knows this version, for this process."""
+    upgrade(env["NEXUM_DATABASE"])
+    connection = connect(load_settings(env={name: env[name] for name in env if name.startswith("NEXUM_")}))
+    try:
+        row = VersionRow(graph.workflow, graph.version, "active", graph.data, "", "", "demo", 0)
+        connection.store.register(row, make_default=True)
+        yield connection
+    finally:
+        connection.close()
 
 
-def _environment(database: str, here: World) -> Mapping[str, str]:
+def environment(database: str, here: World, *, workflows: str) -> Mapping[str, str]:
+    """What the demo's processes are told: where everything is, and to be quick."""
     return {
         ADDRESS: here.pay.url,
         "NEXUM_DATABASE": database,
         "NEXUM_BROKER": os.environ.get("NEXUM_BROKER", "none"),
-        "NEXUM_WORKFLOWS": "examples.refund_agent.agents",
+        "NEXUM_WORKFLOWS": workflows,
         "NEXUM_LEASE_SECONDS": str(LEASE_SECONDS),
         "NEXUM_SWEEP_SECONDS": "0.2",
         "NEXUM_PROCESSES": "2",
@@ -77,10 +83,11 @@ def _environment(database: str, here: World) -> Mapping[str, str]:
     }
 
 
-def _room(folder: Path, name: str) -> Path:
-    room = folder / name
-    room.mkdir(exist_ok=True)
-    return room
+def room(folder: Path, name: str) -> Path:
+    """A folder in the folder, made."""
+    made = folder / name
+    made.mkdir(exist_ok=True)
+    return made
 
 
 def _has_ended(run: RunHandle) -> bool:

@@ -15,16 +15,25 @@ def purchase(order_id: str) -> Any:
     return _answer(httpx.get(_url(f"/purchases/{order_id}"), timeout=10))
 
 
-def refund(order_id: str, amount: int, currency: str, *, key: str) -> Any:
-    """Pay `amount` (minor units) back. The provider honours `key`: the same key is paid once."""
+def refund(order_id: str, amount: int, currency: str, *, key: str, honoured: bool = True) -> Any:
+    """Pay `amount` (minor units) back. The provider pays the same key once, unless it is one that has not `honoured` keys."""
     body = {"order_id": order_id, "amount": amount, "currency": currency}
-    return _answer(httpx.post(_url("/refunds"), json=body, headers={"Idempotency-Key": key}, timeout=10))
+    return _answer(httpx.post(_url("/refunds"), json=body, headers=_keyed(key, honoured), timeout=10))
 
 
-def mail(to: str, subject: str, body: str, *, key: str) -> Any:
-    """Send a mail; the same key is sent once."""
+def refunds_with(key: str) -> Any:
+    """What the provider has paid under this key."""
+    return _answer(httpx.get(_url("/refunds"), params={"key": key}, timeout=10))
+
+
+def mail(to: str, subject: str, body: str, *, key: str, honoured: bool = True) -> Any:
+    """Send a mail; the same key is sent once, unless the provider has not `honoured` keys."""
     message = {"to": to, "subject": subject, "body": body}
-    return _answer(httpx.post(_url("/mails"), json=message, headers={"Idempotency-Key": key}, timeout=10))
+    return _answer(httpx.post(_url("/mails"), json=message, headers=_keyed(key, honoured), timeout=10))
+
+
+def _keyed(key: str, honoured: bool) -> dict[str, str]:
+    return {"Idempotency-Key": key, **({} if honoured else {"X-Fake-Dedupe": "off"})}
 
 
 def _url(path: str) -> str:

@@ -80,11 +80,22 @@ def turn(number: int, report: Report, wanted: tuple[Case, ...]) -> str:
     return "\n".join([line, *(f"     {fault}" for fault in faults)])
 
 
-def closing(right: int, reports: list[Report], wanted: tuple[Case, ...]) -> str:
-    """The verdict, and what was wrong."""
+def second_act() -> str:
+    """What comes after the contest."""
+    return (
+        "[bold]A provider that honours no idempotency keys: sending again could do it twice.[/]\n"
+        "A voucher and a letter; each time the process dies after the provider acted. The voucher can be looked up, so Nexum "
+        "asks; nobody can be asked about the letter, so it is held for a person.\n"
+    )
+
+
+def closing(right: int, reports: list[Report], wanted: tuple[Case, ...], doubts: list[str]) -> str:
+    """The verdict, and what was wrong; `doubts` is what was wrong with the second act."""
     faults = [f"  run {n}: {fault}" for n, report in enumerate(reports, 1) for fault in _faults(report, wanted)]
+    faults += [f"  doubts: {fault}" for fault in doubts]
     colour = "red" if faults else "green"
-    return "\n".join([*faults, f"[bold {colour}]{right} of {len(reports)}[/]: Nexum's ledger is right"])
+    settled = "the second act went wrong" if doubts else "both doubts are resolved, nothing was sent twice"
+    return "\n".join([*faults, f"[bold {colour}]{right} of {len(reports)}[/]: Nexum's ledger is right; {settled}"])
 
 
 def _refunds_of(case: Case, report: Report) -> str:

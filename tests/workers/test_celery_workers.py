@@ -25,7 +25,10 @@ SOON = 30
 
 
 def _ready(fleet: Fleet, count: int = 2) -> None:
-    until(lambda: len(fleet.sessions()) == count and "ready" in fleet.output(), SOON)
+    try:
+        until(lambda: len(fleet.sessions()) == count and "ready" in fleet.output(), SOON)
+    except AssertionError as error:
+        raise AssertionError(f"{len(fleet.sessions())} sessions; {fleet.stacks(fleet.processes[0])}") from error
 
 
 def _redis(fleet: Fleet) -> Any:
