@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Fail,
         InputError,
         NexumError,
+        NonDeterministicEffect,
         NonRetryable,
         NotSent,
         RetryAfter,
@@ -29,12 +30,14 @@ if TYPE_CHECKING:
     from nexum.sdk.context import Context
     from nexum.sdk.fluent import workflow
     from nexum.sdk.handles import Handle
+    from nexum.sdk.io import IO
     from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
     from nexum.sdk.prompt import Message, Prompt
     from nexum.sdk.tx import Tx
     from nexum.sdk.workflow import Workflow
 
 __all__ = [
+    "IO",
     "BuildError",
     "CannotTell",
     "CompiledWorkflow",
@@ -46,6 +49,7 @@ __all__ = [
     "InputError",
     "Message",
     "NexumError",
+    "NonDeterministicEffect",
     "NonRetryable",
     "NotSent",
     "Prompt",
@@ -65,12 +69,14 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "nexum.errors": "BuildError CannotTell ConflictError Fail InputError NexumError NonRetryable NotSent RetryAfter UnavailableError",
+    "nexum.errors": "BuildError CannotTell ConflictError Fail InputError NexumError NonDeterministicEffect NonRetryable NotSent "
+    "RetryAfter UnavailableError",
     "nexum.sdk.compiled": "CompiledWorkflow",
     "nexum.sdk.conditions": "has in_ not_ size",
     "nexum.sdk.context": "Context",
     "nexum.sdk.fluent": "workflow",
     "nexum.sdk.handles": "Handle",
+    "nexum.sdk.io": "IO",
     "nexum.sdk.policies": "Dedupes Reconcile Retry Timeouts",
     "nexum.sdk.prompt": "Message Prompt",
     "nexum.sdk.tx": "Tx",

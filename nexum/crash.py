@@ -43,6 +43,8 @@ POINTS = frozenset(
         *("effect.before_guard", "effect.after_guard", "effect.after_send", "effect.after_response"),
         *("effect.before_blob", "effect.after_blob", "effect.before_record_commit", "effect.after_record_commit"),
         "model.while_answering",
+        # a call that a handler journals
+        *("iocall.before_claim", "iocall.after_claim", "iocall.after_response", "iocall.after_record"),
         # the fast path: record and advance in one transaction
         *("step.before_commit", "step.after_commit"),
         *("transaction.before_commit", "transaction.after_commit"),

@@ -11,15 +11,15 @@ from pydantic import BaseModel
 
 from engine_driver import Driver, register
 from nexum.client.start import StartRequest, start
-from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Work
+from nexum.engine.work import Outcome, Work
 from nexum.sdk.policies import Retry
 from nexum.sdk.tx import Tx
 from nexum.sdk.workflow import Workflow
-from nexum.store.api import Store
 from nexum.store.connect import open_store
 from nexum.store.django import alias_of
 from nexum_workers import django as ours
 from nexum_workers.attempt import Attempts
+from nexum_workers.early import Early
 from nexum_workers.models.door import Door
 from nexum_workers.transacting import Transacting
 
@@ -85,12 +85,7 @@ class Desk:
 
     def execute(self, work: Work) -> Outcome:
         """One attempt."""
-        engine = self.driver.engine
-
-        def complete(store: Store, outcome: Succeeded) -> Committed | TakenBack:
-            return engine.complete(store, work, outcome)
-
-        return self.attempts.execute(work, lambda _: None, complete)
+        return self.attempts.execute(work, lambda _: None, Early(self.driver.engine, work, inline_max=1_000))
 
     def go_on(self, work: Work) -> Work | None:
         """One attempt, and what comes of it."""

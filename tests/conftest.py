@@ -58,6 +58,7 @@ PROCESSES = frozenset(
     {
         "test_bad_input",
         "test_beside_a_shop",
+        "test_calls_killed",
         "test_celery_workers",
         "test_connect",
         "test_dashboard_patience",

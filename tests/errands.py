@@ -14,6 +14,7 @@ import httpx
 from pydantic import BaseModel
 
 from nexum.sdk.context import Context
+from nexum.sdk.io import IO
 from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
 from nexum.sdk.registry import Registry
 from nexum.sdk.workflow import Workflow
@@ -154,11 +155,30 @@ def transfer(errand: Errand, ctx: Context) -> Done:
     return Done(name=answer.json()["id"], pid=os.getpid())
 
 
+several = Workflow("Several", input=Errand)
+
+
+def pay_part(order: str, amount: int, idempotency_key: str) -> str:
+    """One of several payments."""
+    body = {"order_id": order, "amount": amount, "currency": "EUR"}
+    headers = {"Idempotency-Key": idempotency_key}
+    answer = httpx.post(f"{os.environ['BANK']}/refunds", json=body, headers=headers, timeout=5)
+    return str(answer.json()["id"])
+
+
+@several.effect(tool="bank", retry=QUICK)
+def parts(errand: Errand, io: IO) -> Done:
+    note("parts", errand.name)
+    provider = Dedupes(ttl=timedelta(hours=1)) if errand.how == "dedupes" else None
+    made = [io.call(pay_part, errand.name, 100 + n, name=f"part-{n}", provider=provider) for n in range(4)]
+    return Done(name=",".join(made), pid=os.getpid())
+
+
 def _first_time(name: str) -> bool:
     with open(os.environ["ERRANDS_LOG"]) as log:
         return sum(line.startswith(f"hazard {name} ") for line in log) == 1
 
 
 REGISTRY = Registry(
-    [*(workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking)), *WORKFLOWS]
+    [*(workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking, several)), *WORKFLOWS]
 )

@@ -19,7 +19,7 @@ from nexum.compiler.emit import node_of
 from nexum.compiler.fingerprint import why_not
 from nexum.compiler.handlers import BoundHandler
 from nexum.compiler.names import check_names
-from nexum.compiler.options import check_options, check_reference
+from nexum.compiler.options import check_calls, check_options, check_reference
 from nexum.compiler.purity import impurities
 from nexum.compiler.reconciling import check_reconcile
 from nexum.compiler.references import Reference
@@ -109,6 +109,7 @@ class _Compiler:
         kinds = {INPUT: self._draft.input, **outputs}
         problems.extend(check_accepts(declared, signature, self._schemas, kinds))
         problems.extend(check_reference(declared, signature.schema))
+        problems.extend(check_calls(declared, bool(signature.means)))
         if declared.kind == "compute":
             problems.extend(impurities(declared.id, declared.handler))
         reason = why_not(declared.handler)

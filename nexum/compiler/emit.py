@@ -45,6 +45,7 @@ def node_of(node: Checked) -> AnyNode:
                 doubt=declared.doubt,
                 reference=declared.reference,
                 reconcile=reconciliation_of(node),
+                io=bool(node.signature.means),
             )
         case "llm":
             return Llm(

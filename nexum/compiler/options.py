@@ -40,6 +40,13 @@ def check_options(node: Declared) -> Iterator[Diagnostic]:
         yield finding("NX-B123", message, option_span(node, "timeouts"))
 
 
+def check_calls(node: Declared, acts: bool) -> Iterator[Diagnostic]:
+    """A finding when an effect that acts through journaled calls declares what would ask about the node as a whole."""
+    if acts and node.kind == "effect" and node.reconcile is not None:
+        message = f"effect `{node.id}` acts through IO, so that doubt is about a call, and has `reconcile=`"
+        yield finding("NX-B152", message, option_span(node, "reconcile"))
+
+
 def check_reference(node: Declared, output: Schema) -> Iterator[Diagnostic]:
     """A finding when `reference=` of an effect is no path in its output."""
     path = node.reference.split(".") if node.reference else []

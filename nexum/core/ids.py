@@ -58,6 +58,11 @@ def business_effect_key(tenant: str, tool: str, business_key: str) -> str:
     return "nx1-" + _digest(b"business", tenant, tool, business_key)
 
 
+def call_key(parent: str, name: str) -> str:
+    """The key of a call that an effect journals: of the effect's own key and the call's name."""
+    return "nx1-" + _digest(b"call", parent, name)
+
+
 def _digest(kind: bytes, *parts: str) -> str:
     sha = hashlib.sha256(KEY_VERSION + b"\n" + kind)
     for part in parts:

@@ -12,6 +12,6 @@ an answer that was lost, the session *adopts* what it holds without knowing. Doo
 waited for. What is wrong with a run stops that run and nothing else: it is suspended, and its tasks leave the queue.
 
 Files: `seal` events to rows · `changes` states to row changes · `memory` cached states · `loading` from the store ·
-`engine` begin and finish · `completing` within a handler's transaction · `draining` the slow path · `suspending` runs that cannot go on · `starting` new runs · `sweep`
+`engine` begin and finish · `completing` within a handler's transaction · `calls` that a handler journals · `draining` the slow path · `suspending` runs that cannot go on · `starting` new runs · `sweep`
 what nobody else will do.
 """

@@ -97,7 +97,7 @@ def _new_task(plan: Plan, state: State, cell: Cell, at: CellState, key: TaskKey)
     task = task_of(plan, cell, at)
     node = plan.node_at(cell.path)
     effect = None
-    if isinstance(node, Effect):
+    if isinstance(node, Effect) and not node.io:
         effect = NewEffect(
             key=at.key,
             scope=node.tool if at.business else "",

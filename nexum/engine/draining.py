@@ -28,6 +28,7 @@ from nexum.core.run.events import (
     RunSuspended,
 )
 from nexum.core.run.fold import Event, fold
+from nexum.core.run.places import call_name
 from nexum.core.run.state import CellStatus, State
 from nexum.core.values import BLOB
 from nexum.crash import crash
@@ -196,9 +197,9 @@ class _Round:
             grown.events,
             rows,
             expected=known.hash,
-            applied=_applied(before, grown.events),
-            doubted=_keys(before, fact.cell) if isinstance(fact, EffectInDoubt) else (),
-            settled=self._settled(before, grown, mail.payload),
+            applied=_applied(grown),
+            doubted=_keys(grown.state, fact.cell) if isinstance(fact, EffectInDoubt) else (),
+            settled=self._settled(grown, mail.payload),
         )
         self._held.apply(made)
         crash("advance.after_append", run=mail.run_id)
@@ -212,7 +213,7 @@ class _Round:
             stopped = AttemptStopped(Cell(key.path, key.visit, key.item), key.attempt, claimed=False)
             self.append(stopped, Mail(key.run_id, dedupe_of(key, stopped), "AttemptStopped", b"", actor="engine"))
 
-    def _settled(self, before: State, grown: Grown, payload: bytes) -> tuple[SettledEffect, ...]:
+    def _settled(self, grown: Grown, payload: bytes) -> tuple[SettledEffect, ...]:
         """What resolved doubts make of their effects; `payload` is what the fact has brought.
 
         Given up, one stays UNKNOWN: nobody has learned anything, so nobody may send its key. Where it did not happen and is
@@ -231,11 +232,13 @@ class _Round:
                 settled = SettledEffect("", "APPLIED", result, digest, body.reference)
             elif body.outcome == "abandon":
                 settled = SettledEffect("", "UNKNOWN")
-            elif grown.state.cells[body.cell].status.is_terminal:
+            elif grown.state.cells[body.cell].status.is_terminal or call_name(
+                body.cell
+            ):  # a call has no task to claim it
                 settled = SettledEffect("", "FAILED")
             else:
                 continue
-            found.extend(settled._replace(key=key) for key in _keys(before, body.cell))
+            found.extend(settled._replace(key=key) for key in _keys(grown.state, body.cell))
         return tuple(found)
 
     def _never_begun(self, grown: Grown) -> list[TaskKey]:
@@ -267,18 +270,18 @@ def needs_drain(body: Body) -> bool:
     return decided or isinstance(body, RunClosing | NodeStopping)
 
 
-def _applied(before: State, events: Sequence[Event]) -> tuple[str, ...]:
+def _applied(grown: Grown) -> tuple[str, ...]:
     """The effects whose recorded results the run takes with these events."""
     taken: list[str] = []
-    for event in events:
+    for event in grown.events:
         body = event.body
-        if (isinstance(body, NodeCompleted) and body.by == "attempt") or (
+        if (isinstance(body, NodeCompleted) and body.by in ("attempt", "call")) or (
             isinstance(body, DoubtResolved) and body.outcome == "happened"
         ):
-            taken.extend(_keys(before, body.cell))
+            taken.extend(_keys(grown.state, body.cell))
     return tuple(taken)
 
 
-def _keys(before: State, cell: Cell) -> tuple[str, ...]:
-    at = before.cells.get(cell)
+def _keys(state: State, cell: Cell) -> tuple[str, ...]:
+    at = state.cells.get(cell)
     return (at.key,) if at is not None and at.key else ()

@@ -10,11 +10,11 @@ import logging
 import threading
 
 from nexum.broker.doorbell import Doorbell
-from nexum.core.graph.nodes import Effect
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
 from nexum.crash import crash
+from nexum.engine.calls import makes_calls, report_of
 from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
 from nexum.engine.completing import complete_within, is_known
@@ -24,14 +24,13 @@ from nexum.engine.handing import work_of
 from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, newer
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.patience import patiently
-from nexum.engine.quiet import alive_until
 from nexum.engine.reports import (
     Report,
     as_accepted,
     claim_report,
+    claimed_key,
     dedupe_of,
     hash_of,
-    outcome_report,
     record_of,
     stop_report,
 )
@@ -113,20 +112,9 @@ class Engine:
             if isinstance(outcome, Committed | TakenBack):
                 return self._go_on(work, outcome, keep=keep)
             reported = outcome
-            report = patiently(
-                lambda: outcome_report(
-                    self.store,
-                    work.task,
-                    work.token,
-                    reported,
-                    tenant=work.tenant,
-                    key=work.key if isinstance(work.node, Effect) else "",
-                    inline_max=self._inline_max,
-                    alive=alive_until(work),
-                )
-            )
+            report = patiently(lambda: report_of(self.store, work, reported, self._now(), self._inline_max))
             known = self._memory.get(work.task.run_id)
-            if known is None or self._always_drain:
+            if known is None or self._always_drain or makes_calls(work):  # behind the facts of its calls
                 self._record_and_drain(report, work.trace)
                 following = None
             else:
@@ -209,7 +197,8 @@ class Engine:
             return None
         report = claim_report(self.store, claimed, tenant=known.state.tenant)
         if report is None and at.status is CellStatus.STOPPING:
-            report = stop_report(task, claimed.token, tenant=known.state.tenant, key=at.key, claimed=True)
+            key = claimed_key(known.plan, cell, at)
+            report = stop_report(task, claimed.token, tenant=known.state.tenant, key=key, claimed=True)
         if report is not None:
             return self._settle(known, report, keep=True)
         if at.status is not CellStatus.SCHEDULED:
@@ -311,7 +300,8 @@ class Engine:
         cell = Cell(claimed.path, claimed.visit, claimed.item)
         at = known.state.cells[cell]
         if at.status is CellStatus.STOPPING and at.attempt == claimed.attempt:
-            report = stop_report(claimed, FIRST_TOKEN, tenant=known.state.tenant, key=at.key, claimed=True)
+            key = claimed_key(known.plan, cell, at)
+            report = stop_report(claimed, FIRST_TOKEN, tenant=known.state.tenant, key=key, claimed=True)
             return self._settle(known, report, keep=True)
         if at.status is not CellStatus.SCHEDULED or at.attempt != claimed.attempt:
             return None

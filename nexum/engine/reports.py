@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nexum.core.canonical import sha256_hex
+from nexum.core.graph.nodes import Effect
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, Error, NodeCompleted
+from nexum.core.run.plan import Plan
+from nexum.core.run.state import CellState
 from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
 from nexum.crash import crash
 from nexum.engine.quiet import quiet_after, reported_by_all
@@ -124,6 +127,12 @@ def stop_report(task: TaskKey, token: int, *, tenant: str, key: str, claimed: bo
     cell = Cell(task.path, task.visit, task.item)
     effect = EffectOutcome(tenant, key, token, "FAILED") if key and claimed else None
     return Report(task, token, AttemptStopped(cell, task.attempt, claimed), b"", effect)
+
+
+def claimed_key(plan: Plan, cell: Cell, at: CellState) -> str:
+    """The key of the effect that a task's claim has claimed too; "" when there is none, as where calls are journaled."""
+    node = plan.node_at(cell.path)
+    return "" if isinstance(node, Effect) and node.io else at.key
 
 
 def keep(store: Store, tenant: str, data: bytes, inline_max: int = INLINE_MAX) -> tuple[Ref, bytes]:

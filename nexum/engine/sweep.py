@@ -15,6 +15,7 @@ from nexum.core.run.accept import SAFE_SHARE
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, Error, TimerFired
 from nexum.crash import crash
+from nexum.engine.calls import doubt_mail
 from nexum.engine.draining import BUSY, drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.memory import SNAPSHOT_EVERY
@@ -111,6 +112,9 @@ class Sweeper:
                     crash("sweep.doubt.after", run=key.run_id)
                     report.doubted += 1
                     runs[key.run_id] = None
+            elif held.claimed.deliveries >= self._bound(held) and self._doubt_calls(held):
+                report.doubted += 1
+                runs[key.run_id] = None
             elif held.claimed.deliveries >= self._bound(held):
                 message = f"{key.path} killed its worker process {held.claimed.deliveries} times"
                 poison = AttemptFailed(_cell(key), key.attempt, Error("NX-R206", message, type="Poison"))
@@ -129,6 +133,19 @@ class Sweeper:
             crash("sweep.requeue.after", run=key.run_id)
             report.requeued += 1
             self._doorbell.ring(held.claimed.queue, key)
+
+    def _doubt_calls(self, held: Held) -> bool:
+        """A node whose handler journals calls is not failed over one whose outcome is unknown: both come into doubt."""
+        key = held.claimed.key
+        found = self._store.open_calls(key) if held.claimed.kind == "effect" and not held.policy else ()
+        evidence = f"the process that made it died (delivery {held.claimed.deliveries})"
+        doubted = [
+            c for c in found if self._store.doubt_call(c, key.attempt, doubt_mail(key, c, evidence, self._actor))
+        ]
+        if doubted:
+            said = "; ".join(f"{call.path} may have been made" for call in doubted)
+            self._store.post(self._mail(key, EffectInDoubt(_cell(key), key.attempt, f"{said}: {evidence}")))
+        return bool(doubted)
 
     def _may_repeat(self, held: Held) -> bool:
         """Whether the provider still knows the key, and the task has not killed too many processes."""

@@ -104,7 +104,7 @@ class Committed:
 
 @dataclass(frozen=True, slots=True)
 class TakenBack:
-    """A transaction node's writes were rolled back, for the task was no longer this session's; nothing is to be said."""
+    """The task is no longer this session's: a transaction is rolled back, a call was not made; nothing is to be said."""
 
 
 @dataclass(frozen=True, slots=True)

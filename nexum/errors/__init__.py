@@ -7,6 +7,7 @@ NexumError                    anything that Nexum raises on purpose
 |   +-- NonRetryable          raise it in a handler: no further attempt
 |   +-- RetryAfter            raise it in a handler: try again after so many seconds
 |   +-- Fail                  raise it in a handler: the run fails with this reason, nothing else is tried
+|   +-- NonDeterministicEffect  raised by `IO`: a handler that ran again made another call than it had journaled
 |   +-- NotSent               raise it in an effect: the request never left, so a retry is safe
 |   +-- CannotTell            raise it where a provider is asked: neither found nor certainly absent
 +-- ConflictError             the world moved: a key exists with other input, a state has changed
@@ -33,6 +34,7 @@ __all__ = [
     "InputError",
     "InternalError",
     "NexumError",
+    "NonDeterministicEffect",
     "NonRetryable",
     "NotSent",
     "RetryAfter",
@@ -165,6 +167,12 @@ class CannotTell(HandlerError):  # noqa: N818
     """Raise it in the function behind `reconcile=`: the provider's answer proves neither that it acted nor that it did not."""
 
     default_code = "NX-E210"
+
+
+class NonDeterministicEffect(HandlerError):  # noqa: N818
+    """A handler that ran again made a call with other arguments than it had journaled; nothing was sent."""
+
+    default_code = "NX-E220"
 
 
 class RetryAfter(HandlerError):  # noqa: N818

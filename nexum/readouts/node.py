@@ -158,6 +158,8 @@ def _said(journal: PayloadView | None) -> tuple[SaidView, ...]:
 def _attempts(facts: Facts, node_id: str, bodies: Bodies, may_read: bool) -> tuple[AttemptView, ...]:
     found = []
     for story in stories_of(facts.history, node_id):
+        if inner_of(story.cell) == "io":
+            continue  # a call is part of an attempt
         for attempt in story.attempts:
             found.append(_attempt(facts, story, attempt, bodies, may_read))
     return tuple(sorted(found, key=lambda view: (view.scheduled_at, view.round, view.number)))

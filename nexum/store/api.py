@@ -14,6 +14,8 @@ from typing import Protocol
 from nexum.core.ids import TaskKey
 from nexum.store.shapes import (
     Advance,
+    CallAnswer,
+    CallClaim,
     Claimed,
     Due,
     EffectOutcome,
@@ -26,6 +28,7 @@ from nexum.store.shapes import (
     NewEffect,
     NewTask,
     NewTimer,
+    OpenCall,
     Record,
     RecordAnswer,
     SessionRow,
@@ -39,6 +42,8 @@ from nexum.store.shapes import (
 
 __all__ = [
     "Advance",
+    "CallAnswer",
+    "CallClaim",
     "Claimed",
     "Drain",
     "Due",
@@ -52,6 +57,7 @@ __all__ = [
     "NewEffect",
     "NewTask",
     "NewTimer",
+    "OpenCall",
     "Record",
     "RecordAnswer",
     "SessionRow",
@@ -187,6 +193,28 @@ class Store(Protocol):
 
     def drop_task(self, key: TaskKey, token: int) -> bool:
         """Remove a claimed task that its run does not know; False when somebody else holds it."""
+
+    # calls that a handler journals
+    def claim_call(self, call: CallClaim) -> CallAnswer:
+        """Claim a call if the caller still holds its task, in one statement; see `CallAnswer`."""
+
+    def find_call(self, call: CallClaim) -> CallAnswer:
+        """What is known of a call, without claiming it; "" when nothing is."""
+
+    def keep_call(self, call: CallClaim, result: bytes, result_hash: str, mail: Mail) -> CallAnswer:
+        """Keep the result of a call that changes nothing, without a claim, and put the fact into the inbox, in one commit.
+
+        Gives "" when it was kept, else what somebody else has kept.
+        """
+
+    def end_call(self, record: Record) -> bool:
+        """Say that a claimed call was not made (FAILED), or may have been (UNKNOWN); False for an old token: evidence."""
+
+    def open_calls(self, parent: TaskKey) -> Sequence[OpenCall]:
+        """The calls of a node that have no known outcome, by path."""
+
+    def doubt_call(self, call: OpenCall, attempt: int, mail: Mail) -> bool:
+        """A call becomes IN_DOUBT and the fact goes to the inbox; False when its outcome was recorded meanwhile."""
 
     # sessions
     def open_session(self, row: SessionRow) -> None:

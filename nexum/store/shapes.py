@@ -145,6 +145,50 @@ class Mail(NamedTuple):
     at: int = 0
 
 
+class CallClaim(NamedTuple):
+    """A call that a handler is about to make, and by which right: `session` holds the task `parent` under `token`.
+
+    `path` is where the call stands; `key` follows from the node's key and the call's name. `ttl` is in microseconds.
+    """
+
+    parent: TaskKey
+    session: str
+    token: int
+    tenant: str
+    key: str
+    path: str
+    input_hash: str
+    tool: str
+    policy: str
+    ttl: int
+
+
+class CallAnswer(NamedTuple):
+    """Whether a call may be made: "" (it is claimed under `token`; make it), "reuse" (it was made: `result`), "conflict"
+    (its key was used with other arguments), "wait" (another run is making it), "doubt" (it may have been made), "lost" (the
+    task is not the caller's any more). `result`, `result_hash` and `reference` are those of the recorded call.
+    """
+
+    state: str
+    token: int = 0
+    result: bytes = b""
+    result_hash: str = ""
+    reference: str = ""
+
+
+class OpenCall(NamedTuple):
+    """A call of a node that has no known outcome."""
+
+    tenant: str
+    key: str
+    path: str
+    token: int
+    state: str
+    policy: str
+    ttl: int
+    first_sent_at: int
+
+
 class EffectOutcome(NamedTuple):
     """What became of a claimed effect. `state` is APPLIED (it happened), FAILED (it did not) or UNKNOWN or IN_DOUBT."""
 

@@ -36,7 +36,7 @@ HAS_MAIL = Statement("SELECT 1 FROM nexum_inbox WHERE run_id = :run_id LIMIT 1")
 def step(tx: Transaction, record: Record, advance: Advance) -> StepAnswer:
     """Record, then advance; see `api.Store.step`."""
     now = tx.now()
-    if record.effect is not None and not _outcome(tx, record, record.effect, record.effect.state, now):
+    if record.effect is not None and not settle_outcome(tx, record, record.effect, record.effect.state, now):
         return StepAnswer(False, False, False, False, now)
     cas, claimed = _advance(tx, advance, record.session, now)
     if not cas:
@@ -51,7 +51,7 @@ def record_only(tx: Transaction, record: Record) -> RecordAnswer:
     effect = record.effect
     if effect is not None:
         state = "RECORDED" if effect.state == "APPLIED" else effect.state
-        if not _outcome(tx, record, effect, state, now):
+        if not settle_outcome(tx, record, effect, state, now):
             return RecordAnswer(recorded=False, known=False)
     return RecordAnswer(recorded=True, known=not _post(tx, record.mail, now))
 
@@ -73,7 +73,8 @@ def _advance(tx: Transaction, advance: Advance, session: str, now: int) -> tuple
         return False, False
 
 
-def _outcome(tx: Transaction, record: Record, effect: EffectOutcome, state: str, now: int) -> bool:
+def settle_outcome(tx: Transaction, record: Record, effect: EffectOutcome, state: str, now: int) -> bool:
+    """Write an outcome under its token; False when the token is an old one, and the outcome is kept as evidence."""
     name = {"tenant": effect.tenant, "key": effect.key, "token": effect.token}
     happened = int(effect.state == "APPLIED")
     changed = tx.run(

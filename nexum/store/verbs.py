@@ -10,9 +10,11 @@ from typing import Any, Self
 
 from sqlalchemy import Select
 
-from nexum.store import claiming, leases, log, starting, steps, sweeping, versions
+from nexum.store import calls, claiming, leases, log, starting, steps, sweeping, versions
 from nexum.store.api import (
     Advance,
+    CallAnswer,
+    CallClaim,
     Claimed,
     Drain,
     Due,
@@ -20,6 +22,7 @@ from nexum.store.api import (
     Head,
     Held,
     Mail,
+    OpenCall,
     Record,
     RecordAnswer,
     SessionRow,
@@ -170,6 +173,37 @@ class Verbs(ABC):
         """Remove a claimed task that its run does not know; False when somebody else holds it."""
         with self.database.alone() as tx:
             return leases.drop_task(tx, key, token)
+
+    # calls that a handler journals
+    def claim_call(self, call: CallClaim) -> CallAnswer:
+        """Claim a call if the caller still holds its task; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return calls.claim_call(tx, call)
+
+    def find_call(self, call: CallClaim) -> CallAnswer:
+        """What is known of a call, without claiming it."""
+        with self.database.transaction() as tx:
+            return calls.find_call(tx, call)
+
+    def keep_call(self, call: CallClaim, result: bytes, result_hash: str, mail: Mail) -> CallAnswer:
+        """Keep the result of a call that changes nothing; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return calls.keep_call(tx, call, result, result_hash, mail)
+
+    def end_call(self, record: Record) -> bool:
+        """Say that a claimed call was not made, or may have been; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return calls.end_call(tx, record)
+
+    def open_calls(self, parent: TaskKey) -> Sequence[OpenCall]:
+        """The calls of a node that have no known outcome, by path."""
+        with self.database.once() as tx:
+            return calls.open_calls(tx, parent)
+
+    def doubt_call(self, call: OpenCall, attempt: int, mail: Mail) -> bool:
+        """A call becomes IN_DOUBT and the fact goes to the inbox; see `api.Store`."""
+        with self.database.transaction() as tx:
+            return calls.doubt_call(tx, call, attempt, mail)
 
     # sessions
     def open_session(self, row: SessionRow) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from findings import only
-from nexum import Context, Tx, Workflow, workflow
-from nexum.core.graph.nodes import Transaction
+from findings import errors, only
+from nexum import IO, Context, Reconcile, Tx, Workflow, workflow
+from nexum.core.graph.nodes import Effect, Transaction
 
 
 class Claim(BaseModel):
@@ -60,3 +60,36 @@ def test_only_a_transaction_has_a_tx(agent: Workflow[Claim]) -> None:
     found = only(agent)
     assert found.code == "NX-B151"
     assert found.message == "`book` is a read node and takes `tx: Tx`"
+
+
+def pay(claim: Claim, io: IO) -> str:
+    return io.call(str, claim.order_id)
+
+
+def test_an_effect_with_an_io_is_one_that_journals_its_calls(agent: Workflow[Claim]) -> None:
+    agent.effect(tool="bank")(pay)
+    built = agent.build()
+
+    (node,) = built.graph.nodes
+    assert isinstance(node, Effect)
+    assert node.io
+    assert [param.name for param in node.params] == ["claim"]
+    assert built.graph.data.count(b'"io":true') == 1
+    assert built.handlers["pay"].arguments([("claim", b'{"order_id": "o"}')], "ctx", "io")["io"] == "io"
+
+
+def test_only_an_effect_has_an_io(agent: Workflow[Claim]) -> None:
+    agent.read()(pay)
+
+    assert only(agent).message == "`pay` is a read node and takes `io: IO`"
+
+
+def test_an_effect_that_journals_its_calls_is_not_asked_about_as_a_whole(agent: Workflow[Claim]) -> None:
+    def find(claim: Claim) -> str | None:
+        return None
+
+    agent.effect(tool="bank", reconcile=Reconcile(find))(pay)
+
+    found = next(item for item in errors(agent) if item.severity == "error")
+    assert found.code == "NX-B152"
+    assert found.message == "effect `pay` acts through IO, so that doubt is about a call, and has `reconcile=`"

@@ -32,6 +32,7 @@ MESSAGES = sorted(point for point in POINTS if point.startswith("msg."))
 SCHEDULERS = sorted(point for point in POINTS if point.startswith(("timer.", "sweep.")))
 PEOPLE = sorted(point for point in POINTS if point.startswith("decision."))
 TRANSACTIONS = sorted(point for point in POINTS if point.startswith("transaction."))  # test_transaction_killed
+CALLS = sorted(point for point in POINTS if point.startswith("iocall."))  # test_calls_killed
 DEPLOYS = sorted(point for point in POINTS if point.startswith("deploy."))
 
 START = """
@@ -107,10 +108,11 @@ def scheduler(fleet: Fleet, **more: object) -> dict[str, object]:
 
 
 def test_these_tests_kill_at_every_point() -> None:
-    groups = (WORKER, CLIENT, MESSAGES, SCHEDULERS, PEOPLE, DEPLOYS, TRANSACTIONS)
+    groups = (WORKER, CLIENT, MESSAGES, SCHEDULERS, PEOPLE, DEPLOYS, TRANSACTIONS, CALLS)
     assert Counter(point for group in groups for point in group) == Counter(POINTS)
-    neighbour = Path(__file__).with_name("test_transaction_killed.py").read_text()
-    assert [point for point in TRANSACTIONS if f'"{point}"' not in neighbour] == []
+    for points, module in ((TRANSACTIONS, "test_transaction_killed.py"), (CALLS, "test_calls_killed.py")):
+        neighbour = Path(__file__).with_name(module).read_text()
+        assert [point for point in points if f'"{point}"' not in neighbour] == []
 
 
 def test_workers_are_killed_at_each_of_their_points(fleet: Fleet, pay: Fake) -> None:

@@ -23,6 +23,7 @@ from nexum.sdk.tx import Tx
 from nexum.store.api import Mail, Store
 from nexum.store.connect import open_store
 from nexum.store.django import database_settings
+from nexum_workers.early import Early
 from nexum_workers.transacting import check_transactions
 
 
@@ -75,14 +76,15 @@ def test_the_writes_and_the_completion_are_one_commit_and_the_run_goes_on_in_thi
 def test_nothing_is_seen_before_the_completion_stands_beside_it(desk: Desk, kind: str) -> None:
     run, work = desk.begin()
     seen: list[tuple[int, int]] = []
-    attempt = desk.driver.engine.complete
 
-    def complete(store: Store, outcome: Succeeded) -> Committed | TakenBack:
-        ended = attempt(store, work, outcome)
-        seen.append((desk.rows(), len(desk.ends(run))))
-        return ended
+    class Watched(Early):
+        def complete(self, store: Store, outcome: Succeeded) -> Committed | TakenBack:
+            ended = super().complete(store, outcome)
+            seen.append((desk.rows(), len(desk.ends(run))))
+            return ended
 
-    desk.driver.engine.finish(work, desk.attempts.execute(work, lambda _: None, complete))
+    early = Watched(desk.driver.engine, work, inline_max=1_000)
+    desk.driver.engine.finish(work, desk.attempts.execute(work, lambda _: None, early))
 
     assert seen == [(0, 0)]
     assert (desk.rows(), len(desk.ends(run))) == (1, 1)

@@ -28,12 +28,13 @@ from nexum.errors import CannotTell, HandlerError, InternalError, NexumError
 from nexum.errors.misfits import got, reason_of, told
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.context import Context
+from nexum.sdk.io import IO
 from nexum_workers.asking import ask
+from nexum_workers.early import Early
 from nexum_workers.guard import pure
 from nexum_workers.models.door import Door
-from nexum_workers.outcome import failure, overtime, silence, unrecordable
+from nexum_workers.outcome import call_made, failure, overtime, silence, unrecordable
 from nexum_workers.pulse import OvertimeError, Pulse, Returned, SilenceError, in_time
-from nexum_workers.serving import Complete
 from nexum_workers.transacting import Transacting
 
 logger = logging.getLogger("nexum.worker")
@@ -66,23 +67,23 @@ class Attempts:
         handler = handlers.get(work.node.id)
         return isinstance(work.node, Llm) or (handler is not None and handler.is_async)
 
-    def execute(self, work: Work, on_heartbeat: Callable[[object], None], complete: Complete | None = None) -> Outcome:
+    def execute(self, work: Work, on_heartbeat: Callable[[object], None], early: Early | None = None) -> Outcome:
         """Execute a `def` handler in this thread; the caller watches its time and its heartbeats.
 
-        `complete` is asked for transaction nodes alone.
+        `early` is asked for transaction nodes, and for effects that journal calls.
         """
         handler = self._served.get(work.graph.version, {}).get(work.node.id)
         if not isinstance(work.node, Transaction) or handler is None:
-            return _logged(work, self._execute(work, on_heartbeat))
+            return _logged(work, self._execute(work, on_heartbeat, self._io(work, early)))
         assert self._transacting is not None, "this executor was made without a database"
-        assert complete is not None
+        assert early is not None
         with self._around():
             run = partial(self._execute, work, on_heartbeat)
-            return _logged(work, self._transacting.conduct(work, handler, run, complete))
+            return _logged(work, self._transacting.conduct(work, handler, run, early))
 
-    async def execute_async(self, work: Work) -> Outcome:
+    async def execute_async(self, work: Work, early: Early | None = None) -> Outcome:
         """Execute an `async` handler, or ask a language model; both are cancelled when their time is over."""
-        return _logged(work, await self._execute_async(work))
+        return _logged(work, await self._execute_async(work, self._io(work, early)))
 
     def close(self) -> None:
         """Nothing is held here: the models' clients end with the loop."""
@@ -98,11 +99,11 @@ class Attempts:
         inside = isinstance(work.node, Transaction)  # then it is the transaction that is wrapped, and not its inside
         with nullcontext() if inside else self._around():
             value, error = _called(work, handler, arguments)
-        return self._named(work, handler, context, value, error)
+        return self._in_the_end(work, handler, context, mean, value, error)
 
-    async def _execute_async(self, work: Work) -> Outcome:
+    async def _execute_async(self, work: Work, mean: object) -> Outcome:
         pulse = Pulse(work)
-        bound = self._bind(work, pulse.beat)
+        bound = self._bind(work, pulse.beat, mean)
         if isinstance(bound, Failed):
             return bound
         handler, context, arguments = bound
@@ -110,7 +111,7 @@ class Attempts:
         if isinstance(work.node, Llm):
             return await self._ask(work, handler, arguments, Pulse(work, beats=False))
         value, error = await in_time(_awaited(work, handler, arguments), pulse)
-        return self._named(work, handler, context, value, error)
+        return self._in_the_end(work, handler, context, mean, value, error)
 
     def _bind(
         self, work: Work, on_heartbeat: Callable[[object], None], mean: object = None
@@ -143,6 +144,36 @@ class Attempts:
     def _prompt(self, work: Work, handler: BoundHandler, arguments: dict[str, Any]) -> Returned:
         with self._around():
             return _called(work, handler, arguments)
+
+    def _io(self, work: Work, early: Early | None) -> IO | None:
+        """What an effect that journals calls acts through."""
+        if not isinstance(work.node, Effect) or not work.node.io:
+            return None
+        assert early is not None, "this executor was made without a journal"
+        where = {"run_key": work.run_key, "node": work.node.id, "attempt": work.attempt}
+        return IO(
+            early.journal(),
+            provider=work.node.doubt,
+            made=partial(call_made, node=work.node),
+            max_payload=self._max_payload,
+            where=where,
+        )
+
+    def _in_the_end(
+        self,
+        work: Work,
+        handler: BoundHandler,
+        context: Context,
+        mean: object,
+        value: object,
+        error: BaseException | None,
+    ) -> Outcome:
+        """What the journal knows stands before what the handler made of it."""
+        if isinstance(mean, IO):
+            if mean.lost:
+                return TakenBack()
+            error = mean.broken or error
+        return self._named(work, handler, context, value, error)
 
     def _named(
         self, work: Work, handler: BoundHandler, context: Context, value: object, error: BaseException | None
@@ -201,7 +232,7 @@ def _logged(work: Work, told: Outcome) -> Outcome:
         size = len(outcome.output) if isinstance(outcome, Succeeded) else outcome.size
         logger.debug("%s ended in attempt %d: %d bytes", work.node.id, work.attempt, size)
     elif isinstance(outcome, TakenBack):
-        logger.warning("what %s wrote in attempt %d is rolled back: its task is taken", work.node.id, work.attempt)
+        logger.warning("attempt %d of %s counts no more: the task is somebody else's", work.attempt, work.node.id)
     else:
         error = outcome.error
         fields = {"code": error.code, "kind": error.type, "sent": outcome.sent, "retryable": error.retryable}

@@ -22,13 +22,14 @@ from nexum.broker.local import Ring
 from nexum.core.graph.nodes import Effect
 from nexum.crash import crash
 from nexum.engine.engine import Engine
-from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Work
+from nexum.engine.work import Outcome, Work
 from nexum.errors import NexumError, UnavailableError
 from nexum.logs import about
 from nexum.patience import patiently
 from nexum.presence import session_name
-from nexum.store.api import Claimed, SessionRow, Store, TaskKey
+from nexum.store.api import Claimed, SessionRow, TaskKey
 from nexum_workers.board import Phase
+from nexum_workers.early import Early
 from nexum_workers.forking import keep_alive
 from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Limits, Stuck, watch
 from nexum_workers.looping import LoopThread
@@ -248,12 +249,7 @@ class Child:
     def _attempt(self, work: Work) -> Outcome:
         told, began = self._telling.began(work), time.monotonic()
         limits = Limits(self._watchdog, work)
-
-        def complete(store: Store, outcome: Succeeded) -> Committed | TakenBack:
-            limits.record()  # only now, when the watchdog can no longer say otherwise, may the writes become durable
-            return self._engine.complete(store, work, outcome)
-
-        outcome = self._executor.execute(work, limits.beat, complete)
+        outcome = self._executor.execute(work, limits.beat, self._early(work, limits))
         limits.leave()
         self._telling.ended(told, work, outcome, time.monotonic() - began)
         return outcome
@@ -261,11 +257,14 @@ class Child:
     async def _attempt_async(self, work: Work) -> Outcome:
         told, began = self._telling.began(work), time.monotonic()
         watched = watch(self._watchdog, work, GRACE_SECONDS)
-        outcome = await self._executor.execute_async(work)
+        outcome = await self._executor.execute_async(work, self._early(work))
         if watched and not self._watchdog.release(watched):
             await asyncio.Event().wait()
         self._telling.ended(told, work, outcome, time.monotonic() - began)
         return outcome
+
+    def _early(self, work: Work, limits: Limits | None = None) -> Early:
+        return Early(self._engine, work, inline_max=self._serving.inline_max, limits=limits)
 
     def _finish(self, work: Work, outcome: Outcome, turn: Turn) -> Work | None:
         """Record, and give what comes next in this slot: the same run's next node, or another's when the turn is over."""

@@ -52,7 +52,7 @@ _PROVES_NOTHING = frozenset(
 
 def failure(error: BaseException, node: AnyNode, *, began: bool = True) -> Failed:
     """The outcome of an attempt that ended with an exception; `began` tells whether the handler had been called."""
-    sent = "no" if not began or not isinstance(node, Effect) else _sent(error, node)
+    sent = _sent(error, node) if began and _acts(node) else "no"
     seconds = error.seconds if isinstance(error, RetryAfter) else 0.0
     return Failed(_described(error, node), sent=sent, retry_after=max(0, round(seconds * _SECOND)))
 
@@ -60,23 +60,19 @@ def failure(error: BaseException, node: AnyNode, *, began: bool = True) -> Faile
 def overtime(node: AnyNode, max_run: int) -> Failed:
     """The outcome of an attempt that outran its start_to_close of `max_run` microseconds."""
     message = f"{node.id} did not return within {max_run / _SECOND:g} s"
-    return Failed(
-        Error("NX-R202", message, "Timeout", retryable=True), sent="unknown" if isinstance(node, Effect) else "no"
-    )
+    return Failed(Error("NX-R202", message, "Timeout", retryable=True), sent="unknown" if _acts(node) else "no")
 
 
 def silence(node: AnyNode) -> Failed:
     """The outcome of an attempt that sent no heartbeat for as long as its node declares."""
     message = f"{node.id} sent no heartbeat for {node.timeouts.heartbeat / _SECOND:g} s"
-    return Failed(
-        Error("NX-R205", message, "Timeout", retryable=True), sent="unknown" if isinstance(node, Effect) else "no"
-    )
+    return Failed(Error("NX-R205", message, "Timeout", retryable=True), sent="unknown" if _acts(node) else "no")
 
 
 def unrecordable(error: NexumError, node: AnyNode, value: object) -> Failed:
     """The outcome of an attempt whose handler returned `value`, which cannot be recorded for the reason `error`."""
     described = Error(error.code, _cut(error.message, MESSAGE_MAX), type(error).__name__, retryable=False)
-    if not isinstance(node, Effect):
+    if not _acts(node):
         return Failed(described)
     return Failed(described, sent="unknown", raw=evidence_of(value))
 
@@ -103,7 +99,17 @@ def is_named(error: BaseException, names: Iterable[str]) -> bool:
     return any(kind.__name__ in wanted or _full(kind) in wanted for kind in type(error).__mro__)
 
 
-def _sent(error: BaseException, node: Effect) -> str:
+def _acts(node: AnyNode) -> bool:
+    """Whether the handler itself may have acted; one that journals its calls has not, they have."""
+    return isinstance(node, Effect) and not node.io
+
+
+def call_made(error: BaseException, node: AnyNode) -> str:
+    """Whether a call that ended with an exception was made: "no", or "unknown"."""
+    return _sent(error, node)
+
+
+def _sent(error: BaseException, node: AnyNode) -> str:
     if isinstance(error, NotSent | NonRetryable | Fail | RetryAfter) or is_named(error, _NEVER_LEFT):
         return "no"
     declared = is_named(error, (*node.retry.retry_on, *node.retry.never_on))

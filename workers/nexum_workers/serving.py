@@ -8,11 +8,10 @@ from typing import Any, Protocol
 
 from nexum.broker.doorbell import Doorbell
 from nexum.broker.local import Ear
-from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Work
+from nexum.engine.work import Outcome, Work
 from nexum.store.api import Store
 from nexum_workers.board import Board
-
-Complete = Callable[[Store, Succeeded], Committed | TakenBack]
+from nexum_workers.early import Early
 
 
 class Executor(Protocol):
@@ -21,13 +20,13 @@ class Executor(Protocol):
     def is_async(self, work: Work) -> bool:
         """Whether the attempt runs on the loop (`async def` handlers, language models) or in the body."""
 
-    def execute(self, work: Work, on_heartbeat: Callable[[object], None], complete: Complete) -> Outcome:
+    def execute(self, work: Work, on_heartbeat: Callable[[object], None], early: Early) -> Outcome:
         """Execute an attempt of a `def` handler in this thread; the caller watches its time and its heartbeats.
 
-        `complete` makes the completion of a transaction node part of the transaction that it wrote in.
+        `early` makes durable what does not wait for the attempt's end.
         """
 
-    def execute_async(self, work: Work) -> Coroutine[Any, Any, Outcome]:
+    def execute_async(self, work: Work, early: Early) -> Coroutine[Any, Any, Outcome]:
         """Execute an attempt on the running loop; ends by itself when its time is over."""
 
     def close(self) -> None:

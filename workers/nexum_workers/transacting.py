@@ -23,8 +23,8 @@ from nexum.sdk.tx import Tx
 from nexum.store.api import Store
 from nexum.store.transacting import Transactions
 from nexum_workers import django
+from nexum_workers.early import Early
 from nexum_workers.outcome import failure
-from nexum_workers.serving import Complete
 
 logger = logging.getLogger("nexum.worker")
 
@@ -66,7 +66,7 @@ class Transacting:
         self._alias = alias
 
     def conduct(
-        self, work: Work, handler: BoundHandler, attempt: Callable[[Tx | None], Outcome], complete: Complete
+        self, work: Work, handler: BoundHandler, attempt: Callable[[Tx | None], Outcome], early: Early
     ) -> Outcome:
         """Make an attempt inside a transaction, and commit it with the node's completion. Never raises."""
         opened: Opened | None = None
@@ -76,7 +76,7 @@ class Transacting:
                 outcome = attempt(opened.mean)
                 if not isinstance(outcome, Succeeded):
                     raise _TakeBackError(_plain(outcome, work))
-                ended = complete(opened.store, outcome)
+                ended = early.complete(opened.store, outcome)
                 if isinstance(ended, TakenBack):
                     raise _TakeBackError(ended)
                 sealed = ended

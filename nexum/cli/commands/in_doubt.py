@@ -23,6 +23,7 @@ from nexum.client.doubts import NOTHING, Decision, Resolved, list_doubts, resolv
 from nexum.client.runs import FIRST_PAUSE, LONGEST_PAUSE
 from nexum.compiler.diagnostics import counted
 from nexum.core.run.events import NEVER, Cell
+from nexum.core.run.places import IO
 from nexum.core.run.standing import span
 from nexum.errors import NexumError
 from nexum.readouts.document import rfc3339
@@ -89,7 +90,8 @@ def _show(choices: Choices, effect: str) -> int:
     """Show EFFECT: its key, what was asked, by which attempts, and the commands that record what you found out."""
     store = open_project(choices).store
     row = find_effect(store, effect)
-    node = read_node(store, row.run_id, row.path, may_read=True)
+    name, inner, _ = row.path.partition("/")
+    node = read_node(store, row.run_id, name, may_read=True)
     if node is None:
         raise NexumError(f"the run has no node {row.path!r}", code="NX-E404", where=f"run {row.run_id}")
     if choices.json:
@@ -97,6 +99,8 @@ def _show(choices: Choices, effect: str) -> int:
         return Exit.DONE
     paper = Paper(choices)
     draw_node(paper, node)
+    if inner:  # an act of its own inside the node, under a key of its own
+        paper.line(f"{row.path}   key {row.key}")
     paper.line(f"first sent {paper.at(row.first_sent_at)}")
     if node.node.state == "in_doubt":
         paper.line(f"\n{NOT_KNOWN}")
@@ -237,6 +241,9 @@ def find_effect(store: Verbs, reference: str) -> DoubtRow:
     if reference.startswith(KEY):
         return _only(reference, effects_named(store, reference), _near_key(store, reference))
     run, slash, node = reference.rpartition("/")
+    if node.startswith(IO):  # a call: RUN/NODE/io.NAME
+        run, slash, parent = run.rpartition("/")
+        node = f"{parent}/{node}"
     if not slash or (reference.startswith("key:") and _is_run(store, reference)):
         run, node = reference, ""
     run_id = find_run(store, run)

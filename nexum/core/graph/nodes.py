@@ -103,12 +103,14 @@ class Effect(_Node):
     """Changes the outside world under an idempotency key.
 
     `key` is the expression of a business key (unique over all runs of a tenant); empty means derived from the cell.
-    `reference` is the path of the provider's own reference in the output.
+    `reference` is the path of the provider's own reference in the output. `io`: the handler touches the world through
+    journaled calls alone, so that it may be run again, and doubt is about a call and never about the node.
     """
 
     kind: Literal["effect"] = "effect"
     tool: str
     key: str = ""
+    io: bool = False
     doubt: Doubt = Hold()
     reference: str = ""
     reconcile: Reconciliation | None = None
@@ -149,6 +151,13 @@ class Effect(_Node):
             reconcile=how.reconcile,
             reference=how.reference,
         )
+
+    @cached_property
+    def call(self) -> Effect | None:
+        """What stands for the inner activations `<id>/io.<name>`, whose output is any JSON; None when it makes none."""
+        if not self.io:
+            return None
+        return Effect.model_construct(id=f"{self.id}/io", handler=self.handler, output={}, tool=self.tool)
 
     def reference_in(self, output: Json) -> str:
         """The provider's own reference where the node says that it stands; "" when it says nothing or nothing is there."""

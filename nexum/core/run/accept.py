@@ -10,6 +10,7 @@ from __future__ import annotations
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import MINUTE, Dedupes
 from nexum.core.run.asking import last_asking
+from nexum.core.run.calls import doubtful_calls
 from nexum.core.run.events import (
     AttemptFailed,
     AttemptStopped,
@@ -25,6 +26,8 @@ from nexum.core.run.events import (
     RunTerminated,
     TimerFired,
 )
+from nexum.core.run.fold import parent_of
+from nexum.core.run.places import call_name
 from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellState, CellStatus, Phase, State
 
@@ -32,6 +35,7 @@ LINGERS = 2 * MINUTE  # a process that has outrun its time is ended by its watch
 _CUT_OFF = frozenset({"NX-R202", "NX-R205"})  # reported about a handler, not by it: it may still be at work
 SAFE_SHARE = 0.8  # of the provider's key lifetime: beyond it a repeated key may act again
 
+_RELEASED = CellStatus.ATTEMPT_FAILED  # a call that is known not to have happened, and may be made again
 _REPORTING = frozenset({CellStatus.SCHEDULED, CellStatus.STOPPING})
 
 
@@ -45,12 +49,14 @@ def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
         case AttemptFailed():
             return _accept_failure(plan, state, message, now)
         case AttemptStopped():
-            return _accept_stop(state, message, now)
+            return _accept_stop(plan, state, message, now)
         case EffectInDoubt():
             return _accept_doubt(state, message)
         case DoubtResolved():
             at = state.cells.get(message.cell)
             fits = at is not None and at.status is CellStatus.IN_DOUBT and message.by != "reconcile"
+            if fits and doubtful_calls(state, message.cell):
+                return _ignored(message, "its calls are in doubt")
             return message if fits else _ignored(message, "the effect is not in doubt")
         case ReconcileRequested():
             return _accept_asking(plan, state, message, now)
@@ -70,13 +76,29 @@ def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
 
 def _accept_completion(state: State, message: NodeCompleted) -> Body:
     at = state.cells.get(message.cell)
+    if call_name(message.cell):
+        return _accept_call(state, message)
     if at is None:
         return _ignored(message, "nothing was scheduled there")
+    if at.kind == "effect" and doubtful_calls(state, message.cell):
+        return _ignored(message, "its calls are in doubt")
     if at.status in _REPORTING or at.status is CellStatus.IN_DOUBT:
         return message
     if at.status is CellStatus.ATTEMPT_FAILED and at.kind == "effect":
         return _ignored(message, "waits for a decision")
     return _ignored(message, f"the cell is {at.status}")
+
+
+def _accept_call(state: State, message: NodeCompleted | EffectInDoubt) -> Body:
+    """A fact about a call counts whatever its node is about: it happened, or nobody knows."""
+    at, parent = state.cells.get(message.cell), parent_of(message.cell)
+    if parent is None or parent not in state.cells:
+        return _ignored(message, "nothing was scheduled there")
+    if at is not None and (
+        at.status.is_terminal or (isinstance(message, EffectInDoubt) and at.status is not _RELEASED)
+    ):
+        return _ignored(message, f"the call is {at.status}")
+    return message
 
 
 def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) -> Body:
@@ -86,7 +108,7 @@ def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) 
     if message.attempt != at.attempt:
         return _ignored(message, f"attempt {message.attempt} is over, {at.attempt} is under way")
     node = plan.node_at(message.cell.path)
-    if not isinstance(node, Effect):
+    if not isinstance(node, Effect) or node.io:
         return message
     if message.sent != "unknown" and not at.doubtful:
         return message
@@ -109,11 +131,12 @@ def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -
     )
 
 
-def _accept_stop(state: State, message: AttemptStopped, now: int) -> Body:
+def _accept_stop(plan: Plan, state: State, message: AttemptStopped, now: int) -> Body:
     at = state.cells.get(message.cell)
     if at is None or at.status is not CellStatus.STOPPING or message.attempt != at.attempt:
         return _ignored(message, "nothing there is being stopped")
-    if at.doubtful:
+    node = plan.node_at(message.cell.path)
+    if at.doubtful and not (isinstance(node, Effect) and node.io):
         evidence = "an earlier attempt may have acted"
         return EffectInDoubt(message.cell, message.attempt, evidence, "reported", max(now, at.quiet_from))
     return message
@@ -121,6 +144,8 @@ def _accept_stop(state: State, message: AttemptStopped, now: int) -> Body:
 
 def _accept_doubt(state: State, message: EffectInDoubt) -> Body:
     at = state.cells.get(message.cell)
+    if call_name(message.cell):
+        return _accept_call(state, message)
     if at is None or at.status not in _REPORTING or message.attempt != at.attempt:
         return _ignored(message, "no attempt is under way there")
     return message

@@ -12,6 +12,7 @@ from __future__ import annotations
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.asking import ask, is_needed
 from nexum.core.run.attempts import after_failure, after_repair, overdue_error
+from nexum.core.run.calls import after_calls
 from nexum.core.run.events import (
     Body,
     Cell,
@@ -39,10 +40,11 @@ def decide(plan: Plan, state: State, values: Values) -> list[Body]:
     if state.suspended or state.phase.is_ended or state.phase is Phase.NEW:
         return []
     if state.phase is Phase.CLOSING:
-        return ask(plan, state) or _settle_attempts(plan, state) or _wind_down(plan, state)
+        return ask(plan, state) or after_calls(plan, state) or _settle_attempts(plan, state) or _wind_down(plan, state)
     return (
         _close(plan, state)
         or ask(plan, state)
+        or after_calls(plan, state)
         or _settle_attempts(plan, state)
         or enter(plan, state, values)
         or _end(plan, state)
@@ -65,7 +67,7 @@ def _settle_attempts(plan: Plan, state: State) -> list[Body]:
     found: list[Body] = []
     for cell in _in_order(plan, state):
         at = state.cells[cell]
-        if inner_of(cell) == "reconcile":
+        if inner_of(cell) in ("reconcile", "io"):
             continue
         if at.status is CellStatus.STOPPED:
             found.append(_stopped(cell, at))
@@ -124,7 +126,7 @@ def _wind_down(plan: Plan, state: State) -> list[Body]:
             at.status is CellStatus.IN_DOUBT and not at.stopping
         ):
             found.append(NodeStopping(cell, "closing"))
-        elif at.status in (CellStatus.SCHEDULED, CellStatus.ATTEMPT_FAILED):
+        elif at.status in (CellStatus.SCHEDULED, CellStatus.ATTEMPT_FAILED) and inner_of(cell) != "io":
             found.append(NodeCancelled(cell, "closing"))
     if found or state.open:
         return found

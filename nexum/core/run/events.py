@@ -90,7 +90,7 @@ class NodeSkipped:
 
 @dataclass(frozen=True, slots=True)
 class NodeCompleted:
-    """Fact or decision: the cell has its output. `by` is attempt, repair or reuse; `late` means nobody will read it.
+    """Fact or decision: the cell has its output. `by` is attempt, repair, reuse, or call (a call that a handler journaled); `late` means nobody will read it.
 
     `journal` is what a language model was asked and what it answered. `answer` is what the asking of a provider found out:
     found (then `output` is the effect's), not_found or cannot_tell (then `output` is the reason, a text). `source` is the

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from nexum.core.ids import call_key
 from nexum.core.run.events import (
     CELL_TERMINAL,
     RUN_TERMINAL,
@@ -27,6 +28,7 @@ from nexum.core.run.events import (
     RunStarted,
     TimerFired,
 )
+from nexum.core.run.places import call_name
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.run.transitions import next_cell, next_phase
 from nexum.core.values import HERE, Ref
@@ -177,6 +179,7 @@ def _status(state: State, cell: Cell) -> CellStatus | None:
 def _completed(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, NodeCompleted)
+    state = _known_call(state, body.cell)
     told = {"answer": body.answer, "answered_at": event.at} if body.answer else {}
     output = _place(body.output, event)
     return _finish(state, body.cell, "NodeCompleted", output=output, reference=body.reference, **told)
@@ -186,6 +189,18 @@ def _finish(state: State, cell: Cell, event: str, **changes: Any) -> State:
     before = state.cells.get(cell, CellState(CellStatus.SKIPPED))
     status = next_cell(_status(state, cell), event)
     return _put(state, cell, before._replace(status=status, inputs=(), **changes))
+
+
+def _known_call(state: State, cell: Cell) -> State:
+    """A call is not scheduled: the first fact about it makes its cell, with the key that follows from its node's."""
+    name = call_name(cell)
+    if not name or cell in state.cells:
+        return state
+    parent = parent_of(cell)
+    assert parent is not None
+    above = state.cells[parent]
+    made = CellState(CellStatus.SCHEDULED, kind="effect", scheduled_at=state.now, key=call_key(above.key, name))
+    return state._replace(cells=state.cells.set(cell, made))
 
 
 def _ended(state: State, event: Event) -> State:
@@ -221,6 +236,7 @@ def _attempt_failed(state: State, event: Event) -> State:
 def _moved(state: State, event: Event) -> State:
     """Events that only change a cell's status."""
     body: Any = event.body
+    state = _known_call(state, body.cell)
     before = state.cells[body.cell]
     after = before._replace(status=next_cell(before.status, type(body).__name__))
     if isinstance(body, EffectInDoubt):
@@ -264,7 +280,7 @@ def _resolved(state: State, event: Event) -> State:
         )
     before = state.cells[body.cell]
     status = next_cell(before.status, "DoubtResolved")
-    if before.stopping:
+    if before.stopping and not call_name(body.cell):
         status = CellStatus.STOPPED
     error = Error("NX-E201", body.evidence, type="InDoubt", retryable=body.outcome == "did_not_happen")
     return _put(state, body.cell, before._replace(status=status, doubtful=False, error=error, ask_now=False))

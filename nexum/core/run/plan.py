@@ -50,8 +50,8 @@ class Plan:
     def node_at(self, path: str) -> AnyNode:
         """What is executed at a path: a node of the graph, or what an inner activation of one executes.
 
-        `verdict/repair.1` is the node `verdict` again; `refund/undo` and `refund/reconcile.1` are nodes that the effect
-        `refund` brings along. Raises `KeyError` for a path that the graph does not have.
+        `verdict/repair.1` is the node `verdict` again; `refund/undo`, `refund/reconcile.1` and `refund/io.charge` are nodes that
+        the effect `refund` brings along. Raises `KeyError` for a path that the graph does not have.
         """
         name, _, inner = path.partition("/")
         node = self.steps[name].node
@@ -65,7 +65,7 @@ class Plan:
 
 def _inner(node: AnyNode, name: str) -> AnyNode | None:
     if isinstance(node, Effect):
-        return {"undo": node.undo, "reconcile": node.asking}.get(name)
+        return {"undo": node.undo, "reconcile": node.asking, "io": node.call}.get(name)
     return node if name == "repair" else None
 
 

@@ -33,6 +33,7 @@ CELL: dict[C | None, dict[str, C]] = {
     },
     C.ATTEMPT_FAILED: {
         "RetryScheduled": C.SCHEDULED,
+        "EffectInDoubt": C.IN_DOUBT,  # a call that was made again
         "NodeCompleted": C.COMPLETED,
         "NodeFailed": C.FAILED,
         "NodeCancelled": C.CANCELLED,
@@ -48,6 +49,9 @@ CELL: dict[C | None, dict[str, C]] = {
         "DoubtResolved": C.ATTEMPT_FAILED,
         "NodeStopping": C.IN_DOUBT,
         "NodeCompleted": C.COMPLETED,
+        "RetryScheduled": C.SCHEDULED,  # these three: the doubt was about the node's calls, and none is left
+        "NodeFailed": C.FAILED,
+        "NodeCancelled": C.CANCELLED,
     },
 }
 

@@ -296,9 +296,17 @@ BUILD = (
     Entry(
         "NX-B151",
         "parameter belongs to another kind of node",
-        "A handler asks for `Tx`, which only transaction nodes have.",
+        "A handler asks for `Tx`, which only transaction nodes have, or for `IO`, which only effects have.",
         "What a handler may act through decides what is done when its process dies; each kind of node has its own.",
         ("make the node the kind that the parameter belongs to, or take the parameter out",),
+        exit_code=65,
+    ),
+    Entry(
+        "NX-B152",
+        "effect that journals its calls cannot be asked about as a whole",
+        "An effect takes a parameter annotated `IO` and declares `reconcile=`.",
+        "It runs again by itself; only its calls can be in doubt, and each of them is resolved on its own.",
+        ("take `reconcile=` out", "make the act that can be asked about a node of its own"),
         exit_code=65,
     ),
 )

@@ -12,7 +12,7 @@ from nexum.store.rows import clean, evidence_row, mail_row
 
 def step(tx: Transaction, record: Record, advance: Advance) -> StepAnswer:
     """Record, then advance; see `api.Store.step`."""
-    if record.effect is not None and not _settle(tx, record, record.effect, record.effect.state):
+    if record.effect is not None and not settle_outcome(tx, record, record.effect, record.effect.state):
         return StepAnswer(False, False, False, False, tx.now)
     cas, claimed = _advance(tx, advance, record.session)
     if not cas:
@@ -25,7 +25,7 @@ def record_only(tx: Transaction, record: Record) -> RecordAnswer:
     effect = record.effect
     if effect is not None:
         state = "RECORDED" if effect.state == "APPLIED" else effect.state
-        if not _settle(tx, record, effect, state):
+        if not settle_outcome(tx, record, effect, state):
             return RecordAnswer(recorded=False, known=False)
     return RecordAnswer(recorded=True, known=not post(tx, record.mail))
 
@@ -58,7 +58,7 @@ def _advance(tx: Transaction, advance: Advance, session: str) -> tuple[bool, boo
         return False, False
 
 
-def _settle(tx: Transaction, record: Record, outcome: EffectOutcome, state: str) -> bool:
+def settle_outcome(tx: Transaction, record: Record, outcome: EffectOutcome, state: str) -> bool:
     """Write an outcome under its token, if it is not there; what has no claim of its own is kept as evidence."""
     effects, evidence = tx.tables.effects, tx.tables.effect_evidence
     happened = outcome.state == "APPLIED"

@@ -1,0 +1,18 @@
+"""Where the calls of a node stand, told by their path: `book/io.charge` is a call of `book`."""
+
+from __future__ import annotations
+
+from nexum.core.run.events import Cell
+
+IO = "io."
+
+
+def call_of(parent: Cell, name: str) -> Cell:
+    """The cell of a call that a node journals under a name."""
+    return parent._replace(path=f"{parent.path}/{IO}{name}")
+
+
+def call_name(cell: Cell) -> str:
+    """The name under which a call was journaled; "" for what is no call."""
+    _, slash, last = cell.path.rpartition("/")
+    return last.removeprefix(IO) if slash and last.startswith(IO) else ""

@@ -1,0 +1,183 @@
+"""The calls of one attempt of a node that acts through IO: claimed before, recorded right after, found again later.
+
+A call is a small effect with a claim, a record and a doubt of its own. Its fact goes through the inbox, so that it counts
+whatever the node is about; the node's own end takes the slow path, behind the facts of its calls. No attempt ends while a
+call of it has no known outcome: where the same key may be sent again the attempt failed and is made again, else the call is
+in doubt, and its node with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nexum.core.canonical import sha256_hex
+from nexum.core.graph.nodes import Effect
+from nexum.core.ids import call_key
+from nexum.core.run.accept import SAFE_SHARE
+from nexum.core.run.codec import encode_mail
+from nexum.core.run.events import Cell, EffectInDoubt, Error, NodeCompleted
+from nexum.core.run.places import call_of
+from nexum.engine.patience import patiently
+from nexum.engine.quiet import alive_until
+from nexum.engine.reports import TEXT_MAX, Report, dedupe_of, keep, outcome_report
+from nexum.engine.work import Failed, Reported, Succeeded, Work
+from nexum.store.api import CallAnswer, CallClaim, EffectOutcome, Mail, OpenCall, Record, Store, TaskKey
+
+READ = "read"  # the policy of a call that changes nothing
+UNKNOWN_CALL = "NX-E221"
+
+
+class Journal:
+    """What an attempt of a node has journaled, and journals. May be used by any thread."""
+
+    def __init__(self, store: Store, work: Work, *, session: str, actor: str, inline_max: int) -> None:
+        self._store = store
+        self._work = work
+        self._session = session
+        self._actor = actor
+        self._inline_max = inline_max
+
+    def key(self, name: str) -> str:
+        """The key of a call; constant over attempts."""
+        return call_key(self._work.key, name)
+
+    def claim(self, name: str, arguments: str, *, policy: str, ttl: int) -> CallAnswer:
+        """Ask whether a call may be made, and claim it; `arguments` is the hash over them, `ttl` in microseconds.
+
+        Raises `UnavailableError` when the database does not answer for half a minute.
+        """
+        call = self._call(name, arguments, policy, ttl)
+        return self._whole(patiently(lambda: self._store.claim_call(call)))
+
+    def find(self, name: str, arguments: str) -> CallAnswer:
+        """What is journaled of a call that changes nothing."""
+        call = self._call(name, arguments, READ, 0)
+        return self._whole(patiently(lambda: self._store.find_call(call)))
+
+    def record(self, name: str, token: int, result: bytes, *, reference: str) -> bool:
+        """Make the result of a claimed call durable; False when somebody else has it meanwhile, and this is evidence."""
+        mail, inline = self._fact(name, result, reference)
+        digest = sha256_hex(result)
+        outcome = EffectOutcome(self._work.tenant, self.key(name), token, "APPLIED", inline, digest, reference)
+        made = Record(self._place(name), self._session, token, mail, outcome)
+        return patiently(lambda: self._store.record(made)).recorded
+
+    def keep(self, name: str, arguments: str, result: bytes) -> CallAnswer:
+        """Make the result of a call that changes nothing durable; what was kept before stays, and is given."""
+        mail, inline = self._fact(name, result, "")
+        call = self._call(name, arguments, READ, 0)
+        return self._whole(patiently(lambda: self._store.keep_call(call, inline, sha256_hex(result), mail)))
+
+    def end(self, name: str, token: int, *, made: str, raw: bytes = b"") -> None:
+        """A claimed call brought no result; `made` is "no" when it was certainly not made, else "unknown"."""
+        state = "FAILED" if made == "no" else "UNKNOWN"
+        outcome = EffectOutcome(self._work.tenant, self.key(name), token, state, raw=raw[:TEXT_MAX])
+        ended = Record(self._place(name), self._session, token, Mail(self._work.task.run_id, "", "", b""), outcome)
+        patiently(lambda: self._store.end_call(ended))
+
+    def _call(self, name: str, arguments: str, policy: str, ttl: int) -> CallClaim:
+        work = self._work
+        return CallClaim(
+            parent=work.task,
+            session=self._session,
+            token=work.token,
+            tenant=work.tenant,
+            key=self.key(name),
+            path=call_of(work.cell, name).path,
+            input_hash=arguments,
+            tool=work.node.tool if isinstance(work.node, Effect) else "",
+            policy=policy,
+            ttl=ttl,
+        )
+
+    def _place(self, name: str) -> TaskKey:
+        return self._work.task._replace(path=call_of(self._work.cell, name).path)
+
+    def _fact(self, name: str, result: bytes, reference: str) -> tuple[Mail, bytes]:
+        work = self._work
+        ref, inline = patiently(lambda: keep(self._store, work.tenant, result, self._inline_max))
+        cell = call_of(work.cell, name)
+        body = NodeCompleted(cell, ref, attempt=work.attempt, by="call", reference=reference)
+        mail = Mail(
+            run_id=work.task.run_id,
+            dedupe=f"call|{cell.path}|{cell.visit}|{cell.item}",
+            type="NodeCompleted",
+            body=encode_mail(body),
+            payload=inline,
+            actor=self._actor,
+            trace=work.trace,
+        )
+        return mail, inline
+
+    def _whole(self, answer: CallAnswer) -> CallAnswer:
+        """The answer with its result, also where that is a blob."""
+        if answer.state != "reuse" or answer.result:
+            return answer
+        found = patiently(lambda: self._store.blob(self._work.tenant, answer.result_hash))
+        return answer._replace(result=found or b"")
+
+
+def makes_calls(work: Work) -> bool:
+    """Whether the handler acts through journaled calls alone."""
+    return isinstance(work.node, Effect) and work.node.io
+
+
+def report_of(store: Store, work: Work, outcome: Reported, now: int, inline_max: int) -> Report:
+    """The report of an attempt's outcome, for which payloads are written. Raises `UnavailableError`."""
+    if makes_calls(work):
+        return _with_calls(store, work, outcome, now, inline_max)
+    key = work.key if isinstance(work.node, Effect) else ""
+    named = {"tenant": work.tenant, "key": key}
+    alive = alive_until(work)
+    return outcome_report(store, work.task, work.token, outcome, **named, inline_max=inline_max, alive=alive)
+
+
+def _with_calls(store: Store, work: Work, outcome: Reported, now: int, inline_max: int) -> Report:
+    """The report of an attempt in the light of its calls: of its outcome, of a failure that is made again, or of doubt.
+
+    Doubt about calls is recorded here; the report says so of the node.
+    """
+    found = store.open_calls(work.task)
+    if found and not (all(_may_repeat(call, now) for call in found) and _is_left(work, outcome)):
+        doubted = [call for call in found if _doubt(store, work, call)]
+        if not doubted:  # all of them were recorded meanwhile
+            return _with_calls(store, work, outcome, now, inline_max)
+        evidence = "; ".join(f"{call.path} may have been made" for call in doubted)
+        why = f": {outcome.error.message}" if isinstance(outcome, Failed) else ""
+        message = EffectInDoubt(work.cell, work.attempt, f"{evidence}{why}"[:2_000])
+        return Report(work.task, work.token, message, b"", None)
+    if found and isinstance(outcome, Succeeded):
+        outcome = Failed(_unknown(work, found))
+    return outcome_report(store, work.task, work.token, outcome, tenant=work.tenant, key="", inline_max=inline_max)
+
+
+def _may_repeat(call: OpenCall, now: int) -> bool:
+    young = now - call.first_sent_at < call.ttl * SAFE_SHARE
+    return call.policy == "dedupes" and call.state != "IN_DOUBT" and young
+
+
+def _is_left(work: Work, outcome: Reported) -> bool:
+    """Whether another attempt will follow."""
+    retryable = outcome.error.retryable if isinstance(outcome, Failed) else True
+    return retryable and work.attempt < work.node.retry.max_attempts
+
+
+def _unknown(work: Work, found: Sequence[OpenCall]) -> Error:
+    named = ", ".join(call.path for call in found)
+    said = f"{work.node.id} returned although the outcome of {named} is not known"
+    return Error(UNKNOWN_CALL, said, type="CallInDoubt", retryable=True)
+
+
+def _doubt(store: Store, work: Work, call: OpenCall) -> bool:
+    """Put one call in doubt; False when its result was recorded meanwhile."""
+    mail = doubt_mail(
+        work.task, call, f"{work.node.id} was to make it, and nothing tells whether it did", "engine", work.trace
+    )
+    return call.state == "IN_DOUBT" or store.doubt_call(call, work.attempt, mail)
+
+
+def doubt_mail(task: TaskKey, call: OpenCall, evidence: str, actor: str, trace: str = "") -> Mail:
+    """The fact that nobody knows whether a call was made."""
+    place = task._replace(path=call.path)
+    body = EffectInDoubt(Cell(*place[1:4]), task.attempt, evidence)
+    return Mail(task.run_id, dedupe_of(place, body), "EffectInDoubt", encode_mail(body), actor=actor, trace=trace)
