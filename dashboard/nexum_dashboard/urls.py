@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 
 from nexum_dashboard.api.problems import mounted, nowhere
 from nexum_dashboard.api.rest import api
-from nexum_dashboard.pages import catalogue, doubts, events, node, run, runs
+from nexum_dashboard.pages import catalogue, dead, doubts, events, node, run, runs
 
 app_name = "nexum"
 
@@ -34,6 +34,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("in-doubt/live", doubts.doubt_list_live, name="doubts-live"),
     path("in-doubt/<str:key>.json", doubts.doubt_document, name="doubt-json"),
     path("in-doubt/<str:key>/", doubts.doubt_page, name="doubt"),
+    path("dead-letters/", dead.dead_list, name="dead"),
+    path("dead-letters.json", dead.dead_list, name="dead-json"),
+    path("dead-letters/<str:fingerprint>.json", dead.group_document, name="dead-group-json"),
+    path("dead-letters/<str:fingerprint>/", dead.group_page, name="dead-group"),
     path("versions/", catalogue.version_list, name="versions"),
     path("versions.json", catalogue.version_list, name="versions-json"),
     path("metrics", catalogue.metrics, name="metrics"),

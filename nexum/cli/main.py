@@ -25,6 +25,7 @@ COMMANDS = {
     "show": Lazy("nexum.cli.commands.show", "One run: where it stands, its nodes, its last events."),
     "why": Lazy("nexum.cli.commands.why", "Why a run is where it is, and what to do."),
     "in-doubt": Lazy("nexum.cli.commands.in_doubt", "Effects in doubt: `list`, `show`, `resolve`."),
+    "dlq": Lazy("nexum.cli.commands.dlq", "Dead letters: `list`, `show`, `retry`, `ignore`."),
     "worker": Lazy("nexum.cli.commands.worker", "Execute the nodes of this code's versions."),
     "scheduler": Lazy("nexum.cli.commands.scheduler", "Fire timers and take up what was lost."),
     "db": Lazy("nexum.cli.commands.db", "The database: `db upgrade`, `db status`."),

@@ -12,7 +12,15 @@ from typing import Any
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import Dedupes
 from nexum.core.ids import queue_name
-from nexum.core.run.events import AttemptFailed, Cell, DoubtResolved, EffectInDoubt, NodeCompleted, NodeFailed
+from nexum.core.run.events import (
+    AttemptFailed,
+    Cell,
+    DoubtResolved,
+    EffectInDoubt,
+    NodeCompleted,
+    NodeFailed,
+    ReconcileRequested,
+)
 from nexum.core.run.plan import plan_of
 from nexum.core.run.standing import span
 from nexum.core.run.state import CellStatus
@@ -88,12 +96,17 @@ class MomentView(View):
 
 
 class AskingView(View):
-    """Whether the provider can be asked by the author's own handler, and if not, why."""
+    """Whether the provider can be asked by the author's own handler, and if not, why.
+
+    `number` is the asking that is under way, from the instant `at` on; 0 when none is.
+    """
 
     declared: bool
     possible: bool
     why: str
     handler: str
+    number: int
+    at: Instant
 
 
 class DoubtDetail(Document):
@@ -155,7 +168,7 @@ def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
         inputs=input_views(node, story, bodies),
         output=node.output if node is not None else {},
         next_nodes=_next_nodes(facts, row.path),
-        asking=_asking(facts, node),
+        asking=_asking(facts, node, cell),
         evidence=tuple(sorted(_evidence(store, facts, row, claimer), key=lambda m: (m.at, m.seq))),
         now=facts.now,
     )
@@ -195,15 +208,24 @@ def _next_nodes(facts: Facts, path: str) -> tuple[str, ...]:
     return tuple(name for name, step in plan_of(facts.graph).steps.items() if path in step.deps)
 
 
-def _asking(facts: Facts, node: Effect | None) -> AskingView:
+def _asking(facts: Facts, node: Effect | None, cell: Cell) -> AskingView:
     if node is None or node.reconcile is None:
         why = "This effect declares no reconcile handler, so only a person can look at the provider."
-        return AskingView(declared=False, possible=False, why=why, handler="")
-    handler = node.reconcile.handler.ref
-    if not facts.crew.serving(queue_name(facts.row.workflow, facts.row.version)):
-        why = f"No live worker serves this version: nexum worker --workflow {facts.row.workflow}"
-        return AskingView(declared=True, possible=False, why=why, handler=handler)
-    return AskingView(declared=True, possible=True, why="", handler=handler)
+        return AskingView(declared=False, possible=False, why=why, handler="", number=0, at=0)
+    served = facts.crew.serving(queue_name(facts.row.workflow, facts.row.version))
+    why = "" if served else f"No live worker serves this version: nexum worker --workflow {facts.row.workflow}"
+    inner = f"{cell.path}/reconcile."
+    task = next(
+        (t for t in facts.tasks if t.path.startswith(inner) and (t.visit, t.item) == (cell.visit, cell.item)), None
+    )
+    return AskingView(
+        declared=True,
+        possible=bool(served),
+        why=why,
+        handler=node.reconcile.handler.ref,
+        number=int(task.path.removeprefix(inner)) if task is not None else 0,
+        at=max(task.not_before, task.created_at) if task is not None else 0,
+    )
 
 
 def _evidence(store: Verbs, facts: Facts, row: DoubtRow, by: ClaimerRow | None) -> Iterator[MomentView]:
@@ -234,6 +256,16 @@ def _told(facts: Facts, event: ToldRow) -> Iterator[MomentView]:
         return
     who = facts.crew.worker(event.actor)
     match body:
+        case ReconcileRequested():
+            yield _moment(event.at, "somebody had the provider asked", body.reason, who, event.seq)
+        case NodeCompleted() if body.answer:
+            told = f"reference {body.reference}" if body.reference else ""
+            yield _moment(event.at, f"provider asked: {body.answer.replace('_', ' ')}", told, who, event.seq)
+        case AttemptFailed() if "/reconcile." in event.path:
+            told = f"{body.error.code} {body.error.message}"
+            yield _moment(event.at, "asking the provider failed", told, who, event.seq)
+        case NodeFailed() if "/reconcile." in event.path:
+            yield _moment(event.at, "asking was given up", f"{body.error.code} {body.error.message}", who, event.seq)
         case AttemptFailed():
             sent = {"no": "certainly not sent", "yes": "sent", "unknown": "no result recorded"}.get(
                 body.sent, body.sent

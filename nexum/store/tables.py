@@ -23,7 +23,7 @@ from sqlalchemy import (
     text,
 )
 
-from nexum.core.run.events import CELL_TERMINAL, RUN_TERMINAL
+from nexum.core.run.events import CELL_TERMINAL, DEAD, RUN_TERMINAL
 
 metadata = MetaData()
 
@@ -99,6 +99,7 @@ events = Table(
     _only(_among("type", RUN_TERMINAL), "nexum_events_one_run_end", "run_id", unique=True),
     _only("dedupe > ''", "nexum_events_one_fact", "run_id", "dedupe", unique=True),
     _only("type = 'RetryScheduled'", "nexum_events_retries", "run_id", "path"),
+    _only(_among("type", DEAD), "nexum_events_dead", "at"),
 )
 
 snapshots = Table(
@@ -202,6 +203,28 @@ effect_evidence = Table(
     *_raw("raw"),
     *_whole("at"),
     Index("nexum_evidence_once", "tenant", "key", "token", "state", "result_hash", "reference", unique=True),
+)
+
+set_aside = Table(
+    "nexum_set_aside",
+    metadata,
+    *_text("tenant", "fingerprint"),
+    *_whole("until"),
+    *_text("actor", "reason"),
+    *_whole("at"),
+    PrimaryKeyConstraint("tenant", "fingerprint"),
+)
+
+breakers = Table(
+    "nexum_breakers",
+    metadata,
+    *_text("tenant", "name", "state", "failures"),
+    *_whole("opened_at", "open_for", "probe_at", "probing"),
+    *_text("forced"),
+    *_whole("forced_until"),
+    *_text("actor", "reason"),
+    *_whole("changed_at", "revision"),
+    PrimaryKeyConstraint("tenant", "name"),
 )
 
 versions = Table(

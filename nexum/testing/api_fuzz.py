@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from nexum.readouts.dead import read_dead
 from nexum.readouts.doubt import read_doubts
 from nexum.store.connect import open_store
 from nexum.store.schema import upgrade
@@ -36,6 +37,14 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 [[operations]]
 include-operation-id = "resolve_effect"  # whether a response fits depends on the effect, and one decision ends a doubt
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
+[[operations]]
+include-operation-id = "ask_provider"  # not every effect has a provider that can be asked
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409]
+
+[[operations]]
+include-operation-id = "ignore_dead_letters"  # groups come and go
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
 
 [[operations]]
 include-operation-id = "list_runs"  # a filter is a language, a cursor is opaque: neither has a schema
@@ -64,6 +73,7 @@ def _ask(url: str, token: str, stage: Stage, store: Verbs, examples: int, folder
     known = {
         "runs": list(stage.ids.values()),
         "keys": held,
+        "groups": [group.fingerprint for group in read_dead(store).groups],
         "nodes": ["purchase", "verdict", "refund", "charge_card", "limit"],
         "starts": [
             {"workflow": "OrderIntake", "input": {"order": "A-79"}},

@@ -40,6 +40,9 @@ def map_path_parameters(context: Any, path_parameters: dict[str, Any] | None) ->
     key = found.get("key")
     if isinstance(key, str) and len(key) < LONGEST:
         found["key"] = _draw(key, known.get("keys", []))
+    group = found.get("fingerprint")
+    if isinstance(group, str) and len(group) <= LONGEST:
+        found["fingerprint"] = _draw(group, known.get("groups", []))
     seq = found.get("seq")
     if isinstance(seq, int) and seq > 0:
         found["seq"] = _draw(seq, list(range(1, 20)))

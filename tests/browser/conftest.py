@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from nexum.readouts.dead import read_dead
 from nexum.readouts.doubt import read_doubts
 from nexum.store.connect import open_store
 from nexum.store.django import migrate
@@ -35,6 +36,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     clock = Clock(time.time_ns() // 1000 - 24 * MINUTE)
     filled = fill(open_store(address, clock=clock), clock, more=40)
     filled.ids["doubt_key"] = read_doubts(filled.store).effects[0].key
+    filled.ids["dead_group"] = read_dead(filled.store).groups[0].fingerprint
     with serving(address, folder) as url:
         yield Site(url, filled.ids, Stage(open_store(address), Clock(0), session="worker-2-77"))
 

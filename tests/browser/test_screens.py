@@ -46,6 +46,8 @@ PAGES = {
     "node-pending": "/runs/{queued}/nodes/mail/",
     "doubts": "/in-doubt/",
     "doubt": "/in-doubt/{doubt_key}/",
+    "dead-letters": "/dead-letters/",
+    "dead-group": "/dead-letters/{dead_group}/",
     "versions": "/versions/",
     "code": "/e/NX-E201/",
     "missing": "/runs/0198-nothing/",

@@ -16,6 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from nexum.readouts.dead import read_dead
 from nexum.store.connect import open_store
 from nexum.store.doubts import doubts
 from nexum.store.tokens import create_token
@@ -146,6 +147,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     store = open_store(database)
     assert isinstance(store, Verbs)
     filled.ids["doubt_key"] = doubts(store, run_id=filled.ids["in_doubt"])[0].key
+    filled.ids["dead_group"] = read_dead(store).groups[0].fingerprint
     with serving(database, folder, login=True, more=SETTINGS) as url:
         yield Shop(url, filled.ids, sessions, store, Stage(store, Clock(0), session="worker-9-1"))
 

@@ -10,8 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
+from nexum.core.graph.nodes import Effect, Handler, Param, Reconciliation
+from nexum.core.graph.policies import Hold
+from nexum.core.graph.workflow import Graph
 from nexum.readouts.doubt import UNKNOWN
-from nexum.testing.samples import CLAIM, REFUND, fails, refund_graph
+from nexum.testing.samples import CLAIM, REFUND, fails, node, refund_graph
 
 RESPONSE = {"id": "re_9", "amount": 4_200}
 WHY = "seen in the provider's console"
@@ -201,6 +204,45 @@ def test_an_effect_that_does_not_exist_is_a_page_and_a_problem_with_404(shop: An
 
     assert (page.status_code, "NX-E404" in page.text) == (404, True)
     assert [(answer.status_code, answer.json()["code"]) for answer in (one, decided)] == [(404, "NX-E404")] * 2
+
+
+def asking_graph() -> Graph:
+    """One effect whose provider can be asked."""
+    asks = Reconciliation(handler=Handler(ref="shop.agents:find_refund"), params=(Param(name="input", source="input"),))
+    pay = node(Effect, "pay", "input", tool="pay.refund", doubt=Hold(), reconcile=asks)
+    return Graph(workflow="AskedRefund", input={}, nodes=(pay,), result=("pay",))
+
+
+def test_the_provider_is_asked_where_the_author_said_how(shop: Any, operator: httpx.Client) -> None:
+    graph = asking_graph()
+    shop.stage.register(graph)
+    run_id = shop.stage.begin("AskedRefund", {"order": "1"}, name="asked")
+    shop.stage.play(graph.queue, {"pay": [LOST]})
+    (key,) = [str(line["key"]) for line in listed(shop) if line["run_id"] == run_id]
+    alone = send(operator, key, "ask")
+    shop.stage.open("worker-8-1", graph.queue, lease=10**15)
+    asked = send(operator, key, "ask")
+    told = operator.get(f"/in-doubt/{key}.json").json()
+    with shop.with_token("operate") as script:
+        again = script.post(f"/effects/in-doubt/{key}/ask")
+
+    assert alone.status_code == 409
+    assert "No live worker" in words_of(alone)
+    assert asked.status_code == 303
+    number = told["asking"]["number"]
+    assert number >= 1
+    assert told["asking"]["handler"] == "shop.agents:find_refund"
+    assert [m["who"] for m in told["evidence"] if m["what"] == "somebody had the provider asked"] == ["operator"]
+    assert f"Asking {number} is under way" in words_of(operator.get(f"/in-doubt/{key}/"))
+    assert (again.status_code, again.json()["asking"]) == (202, number)
+
+
+def test_an_effect_that_names_nobody_to_ask_says_so(shop: Any, operator: httpx.Client, key: str) -> None:
+    with shop.with_token("operate") as script:
+        answer = script.post(f"/effects/in-doubt/{key}/ask")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "NX-E211")
+    assert "declares no reconcile handler" in words_of(operator.get(f"/in-doubt/{key}/"))
 
 
 def test_a_script_decides_with_a_token_that_may(shop: Any, key: str) -> None:

@@ -22,6 +22,8 @@ PAGES = {
     "event": "/runs/{completed}/events/4/",
     "doubts": "/in-doubt/",
     "doubt": "/in-doubt/{doubt_key}/",
+    "dead letters": "/dead-letters/",
+    "group of dead letters": "/dead-letters/{dead_group}/",
     "versions": "/versions/",
     "codes": "/e/",
     "code": "/e/NX-E201/",

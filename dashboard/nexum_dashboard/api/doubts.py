@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Body, Path, Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
+from nexum.client.asking import ask_provider
 from nexum.client.doubts import LONGEST, NOTHING, Decision, resolve
 from nexum.core.run.events import Cell
 from nexum.readouts.document import Document
@@ -44,6 +45,15 @@ class ResolvedView(Document):
     seq: int
     node_status: str
     run_status: str
+
+
+class AskedView(Document):
+    """A request to ask the provider. `asking` counts them; 0 when whoever holds the run takes it up in a moment."""
+
+    run_id: str
+    node: str
+    key: str
+    asking: int
 
 
 @router.get("/in-doubt", response={200: DoubtList, **errors()}, operation_id="list_effects_in_doubt", by_alias=True)
@@ -105,6 +115,26 @@ def resolve_effect(request: HttpRequest, key: Key, given: Annotated[DecisionBody
             run_status=done.run_status,
         )
     )
+
+
+@router.post(
+    "/in-doubt/{key}/ask",
+    response={202: AskedView, **errors(404, 409)},
+    operation_id="ask_provider",
+    by_alias=True,
+)
+def ask(request: HttpRequest, key: Key) -> HttpResponse:
+    """Have a worker ask the provider, through the effect's `reconcile=`: 202; 409 when it has none or is in doubt no longer.
+
+    503 when no worker of the run's version is alive. What came of it stands in the effect's evidence.
+    """
+    caller = caller_with(request, "operate")
+    effect, here = _found(key, may_read=False).effect, connection()
+    cell = Cell(effect.node, effect.visit, effect.item)
+    actor = f"token:{caller.name}"
+    asked = ask_provider(here.store, effect.run_id, cell, actor=actor, reason="asked over REST", doorbell=here.doorbell)
+    view = AskedView(form="nexum.effect-asked/1", run_id=asked.run_id, node=cell.path, key=key, asking=asked.number)
+    return spelled(view, 202)
 
 
 def _found(key: str, *, may_read: bool) -> DoubtDetail:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from nexum_dashboard.models.effects import Effect, EffectEvidence
 from nexum_dashboard.models.fleet import ApiToken, Session, Version
 from nexum_dashboard.models.mail import DeadMail, LateArrival, Mail
+from nexum_dashboard.models.mending import Breaker, SetAside
 from nexum_dashboard.models.runs import Blob, Event, Run, Snapshot, StartKey
 from nexum_dashboard.models.work import Task, Timer
 
 __all__ = [
     "ApiToken",
     "Blob",
+    "Breaker",
     "DeadMail",
     "Effect",
     "EffectEvidence",
@@ -23,6 +25,7 @@ __all__ = [
     "Mail",
     "Run",
     "Session",
+    "SetAside",
     "Snapshot",
     "StartKey",
     "Task",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import CompositePrimaryKey, Index, Q, UniqueConstraint
 
-from nexum.core.run.events import CELL_TERMINAL, RUN_TERMINAL
+from nexum.core.run.events import CELL_TERMINAL, DEAD, RUN_TERMINAL
 from nexum_dashboard.models.columns import octets, text, whole
 from nexum_migrations._columns import Name
 
@@ -93,7 +93,10 @@ class Event(models.Model):
 
     class Meta:
         db_table = "nexum_events"
-        indexes = (Index(fields=("run_id", "path"), condition=Q(type="RetryScheduled"), name="nexum_events_retries"),)
+        indexes = (
+            Index(fields=("run_id", "path"), condition=Q(type="RetryScheduled"), name="nexum_events_retries"),
+            Index(fields=("at",), condition=Q(type__in=sorted(DEAD)), name="nexum_events_dead"),
+        )
         constraints = (
             UniqueConstraint(
                 fields=("run_id", "path", "visit", "item"),

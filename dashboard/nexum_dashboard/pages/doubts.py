@@ -12,10 +12,11 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
+from nexum.client.asking import ask_provider
 from nexum.client.doubts import NOTHING, Decision, resolve
 from nexum.client.json_text import parse_json
 from nexum.core.run.events import Cell
-from nexum.errors import ConflictError, InputError, NexumError
+from nexum.errors import ConflictError, InputError, NexumError, UnavailableError
 from nexum.readouts.doubt import UNKNOWN, DoubtDetail, DoubtList, read_doubt, read_doubts
 from nexum_dashboard.access import RESOLVE_EFFECT, ForbiddenError, Viewer
 from nexum_dashboard.pages.respond import MissingError, form, page, show, spelled
@@ -56,14 +57,16 @@ def doubt_page(request: HttpRequest, viewer: Viewer, key: str) -> HttpResponse:
         raise ForbiddenError(f"{viewer.name} does not have the permission {RESOLVE_EFFECT}")
     try:
         _decide(request, viewer, found)
-    except (InputError, ConflictError) as error:
+    except (InputError, ConflictError, UnavailableError) as error:
+        if isinstance(error, UnavailableError) and error.code != "NX-W203":  # the database, which the page needs too
+            raise
         return _again(request, viewer, key, error)
     return HttpResponseRedirect(reverse("nexum:doubt", args=[key]), status=303)
 
 
 def _listed() -> tuple[DoubtList, dict[str, Any]]:
     found = read_doubts(store())
-    seen = [(line.key, line.attempt, line.state) for line in found.effects]
+    seen = [(line.key, line.attempt) for line in found.effects]
     pulse = hashlib.sha256(repr((seen, found.more_than)).encode()).hexdigest()[:16]
     return found, {"pulse": pulse, "live": reverse("nexum:doubts-live")}
 
@@ -76,8 +79,17 @@ def _found(viewer: Viewer, key: str) -> DoubtDetail:
 
 
 def _decide(request: HttpRequest, viewer: Viewer, found: DoubtDetail) -> None:
-    """Record what the form says. Raises as `nexum.client.doubts.resolve`, and `InputError` NX-F112 for what is no JSON."""
+    """Record what the form says, or have the provider asked.
+
+    Raises as `nexum.client.doubts.resolve` and `nexum.client.asking.ask_provider`, and `InputError` NX-F112 for what is no
+    JSON.
+    """
     asked, here, effect = request.POST, connection(), found.effect
+    cell = Cell(effect.node, effect.visit, effect.item)
+    if asked.get("outcome") == "ask":
+        why = "asked from the page"
+        ask_provider(here.store, effect.run_id, cell, actor=viewer.name, reason=why, doorbell=here.doorbell)
+        return
     happened = asked.get("outcome") == "happened"
     text = asked.get("response", "")
     response = parse_json(text, "the response") if happened and text.strip() else NOTHING
@@ -87,7 +99,7 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DoubtDetail) -> None:
         raise ConflictError(told, code="NX-E409")
     decision = Decision(
         effect.run_id,
-        Cell(effect.node, effect.visit, effect.item),
+        cell,
         asked.get("outcome", ""),
         actor=viewer.name,
         reason=asked.get("reason", ""),
@@ -109,5 +121,5 @@ def _again(request: HttpRequest, viewer: Viewer, key: str, error: NexumError) ->
     given = {name: request.POST.get(name, "") for name in GIVEN}
     around = {"unknown": UNKNOWN, "refused": error, "chosen": request.POST.get("outcome", ""), "given": given}
     response = show(request, viewer, "nexum/doubt.html", _found(viewer, key), **around)
-    response.status_code = 409 if isinstance(error, ConflictError) else 422
+    response.status_code = 422 if isinstance(error, InputError) else 409
     return response

@@ -315,3 +315,4 @@ Body = (
 BODIES: dict[str, type[Body]] = {body.__name__: body for body in Body.__args__}
 CELL_TERMINAL = frozenset({"NodeCompleted", "NodeFailed", "NodeSkipped", "NodeCancelled"})
 RUN_TERMINAL = frozenset({"RunCompleted", "RunFailed", "RunCancelled", "RunTerminated"})
+DEAD = frozenset({"NodeParked", "RunFailed"})  # dead letters: nobody tries again unless a person says so

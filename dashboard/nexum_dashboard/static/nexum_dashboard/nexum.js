@@ -109,7 +109,7 @@
     const rows = all("[data-problem]"), at = rows.findIndex((row) => row.contains(document.activeElement));
     if (rows.length) { const row = rows[(at + 1) % rows.length]; $("[data-row]", row).focus(); row.scrollIntoView({ block: "center" }); }
   }
-  const pages = { r: 0, i: 1, v: 2, e: 3 };
+  const pages = { r: 0, i: 1, d: 2, v: 3, e: 4 };
   let went = -Infinity; // when `g` was pressed, by the clock of the keys: a page that was busy meanwhile still obeys
   const acts = {
     j: () => move(1),

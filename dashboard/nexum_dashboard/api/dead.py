@@ -1,0 +1,85 @@
+"""Dead letters over REST: the groups, one group, and setting it aside."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from django.http import HttpRequest, HttpResponse
+from ninja import Body, Path, Query, Router
+from pydantic import BaseModel, ConfigDict, Field
+
+from nexum.client.deadletters import Ignoring, ignore, notice
+from nexum.client.doubts import LONGEST
+from nexum.readouts.dead import DeadDetail, DeadList, read_dead, read_group
+from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
+from nexum_dashboard.pages.respond import MissingError
+from nexum_dashboard.place import store
+
+router = Router()
+A_YEAR = 366 * 86_400  # seconds
+Fingerprint = Annotated[str, Path(max_length=64, description="the group's name")]
+
+
+class IgnoreBody(BaseModel):
+    """Why a group is set aside, and for how many seconds; 0 until somebody takes it back."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=LONGEST, examples=["the provider's outage of Tuesday"])
+    seconds: int = Field(default=0, ge=0, le=A_YEAR)
+
+
+@router.get("", response={200: DeadList, **errors()}, operation_id="list_dead_letters", by_alias=True)
+def list_dead_letters(
+    request: HttpRequest,
+    workflow: Annotated[str, Query(max_length=63, description="only those of this workflow")] = "",
+    ignored: Annotated[bool, Query(description="also the groups that are set aside")] = True,
+) -> HttpResponse:
+    """Groups of dead letters, the one that was hit last first."""
+    caller_with(request, "runs:read")
+    return spelled(read_dead(store(), workflow=workflow, ignored=ignored))
+
+
+@router.get("/{fingerprint}", response={200: DeadDetail, **errors(404)}, operation_id="get_dead_letters", by_alias=True)
+def get_dead_letters(request: HttpRequest, fingerprint: Fingerprint) -> HttpResponse:
+    """One group with its newest members; the traceback only when the token may read payloads."""
+    return spelled(_found(fingerprint, may_read=caller_with(request, "runs:read").may_read))
+
+
+@router.post(
+    "/{fingerprint}/ignore",
+    response={200: DeadDetail, **errors(404, 413, 415)},
+    operation_id="ignore_dead_letters",
+    by_alias=True,
+)
+def ignore_dead_letters(
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[IgnoreBody, Body()]
+) -> HttpResponse:
+    """Set a group aside; runs stay as they are."""
+    caller = caller_with(request, "operate")
+    must_be_json(request)
+    group = _found(fingerprint, may_read=False).group
+    until = store().now() + given.seconds * 1_000_000 if given.seconds else 0
+    ignore(store(), Ignoring(group.tenant, group.fingerprint, f"token:{caller.name}", given.reason, until))
+    return spelled(_found(fingerprint, may_read=caller.may_read))
+
+
+@router.delete(
+    "/{fingerprint}/ignore",
+    response={200: DeadDetail, **errors(404)},
+    operation_id="notice_dead_letters",
+    by_alias=True,
+)
+def notice_dead_letters(request: HttpRequest, fingerprint: Fingerprint) -> HttpResponse:
+    """Show a group again; safe to repeat."""
+    caller = caller_with(request, "operate")
+    group = _found(fingerprint, may_read=False).group
+    notice(store(), group.tenant, group.fingerprint)
+    return spelled(_found(fingerprint, may_read=caller.may_read))
+
+
+def _found(fingerprint: str, *, may_read: bool) -> DeadDetail:
+    found = read_group(store(), fingerprint, may_read=may_read)
+    if found is None:
+        raise MissingError(f"there is no group of dead letters {fingerprint[:40]!r}", code="NX-R441")
+    return found

@@ -1,0 +1,172 @@
+"""`nexum dlq`: what failed for good, grouped by what went wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nexum.cli.answer import Paper, envelope, print_json
+from nexum.cli.commands.deploy import actor
+from nexum.cli.exits import Exit
+from nexum.cli.given import seconds_of
+from nexum.cli.project import open_project
+from nexum.cli.reference import find_run
+from nexum.cli.verb import Choices, verb
+from nexum.client.deadletters import Ignoring, ignore, notice
+from nexum.compiler.diagnostics import counted
+from nexum.errors import ConflictError, NexumError
+from nexum.readouts.dead import ENDED, DeadDetail, DeadGroup, DeadLetter, letter_of, read_dead, read_group
+from nexum.readouts.document import rfc3339
+from nexum.store.deadletters import letters
+from nexum.store.verbs import Verbs
+
+COLUMNS = ("GROUP", "WORKFLOW", "NODE", "CODE", "COUNT", "PARKED", "FIRST", "LAST", "VERSIONS", "MESSAGE")
+MEMBERS = ("RUN", "KEY", "NODE", "VERSION", "AT", "STATE")
+
+
+@click.group("dlq", short_help="Dead letters: `list`, `show`, `retry`, `ignore`.")
+def command() -> None:
+    """Dead letters: runs that failed, and nodes that wait for a person after their last attempt, grouped by failure.
+
+    GROUP is a fingerprint, or its beginning: the same workflow, node, code and message, without numbers and names.
+    """
+
+
+@verb("list", short_help="Groups of dead letters, the one that was hit last first.")
+@click.option("--workflow", default="", metavar="NAME", help="Only those of one workflow.")
+@click.option("--ignored", is_flag=True, help="Also the groups that somebody has set aside.")
+@click.pass_obj
+def _list(choices: Choices, workflow: str, ignored: bool) -> int:
+    """List the groups of dead letters, with counts, when each was first and last seen, and on which versions."""
+    store = open_project(choices).store
+    found = read_dead(store, workflow=workflow, tenant=choices.tenant or "", ignored=ignored)
+    if choices.json:
+        print_json({**envelope(found.form, Exit.DONE), **found.spelled()})
+        return Exit.DONE
+    paper = Paper(choices)
+    if not found.groups:
+        paper.line("No dead letters." if not found.letters else "No dead letters but those that are ignored.")
+        return Exit.DONE
+    paper.table(COLUMNS, [_row(paper, group) for group in found.groups], flexible="MESSAGE")
+    more = "more than " if found.more_than else ""
+    told = f"{counted(len(found.groups), 'group')}, {more}{counted(found.letters, 'dead letter')}."
+    paper.hint(f"{told}   next: nexum dlq show {found.groups[0].fingerprint}")
+    return Exit.DONE
+
+
+@verb("show", short_help="One group: its runs, and the newest failure with its traceback.")
+@click.argument("group", metavar="GROUP")
+@click.pass_obj
+def _show(choices: Choices, group: str) -> int:
+    """Show GROUP: what happened, to which runs, on which versions."""
+    found = find_group(open_project(choices).store, group)
+    if choices.json:
+        print_json({**envelope(found.form, Exit.DONE), **found.spelled()})
+        return Exit.DONE
+    paper, its = Paper(choices), found.group
+    paper.line(f"{its.fingerprint}  {its.workflow}/{its.node}  {its.code}")
+    paper.line(its.message)
+    if its.poison:
+        paper.line("It killed the worker processes that tried it, and is in quarantine: no worker is given it again.")
+    if its.state == "ignored":
+        until = f" until {paper.at(its.until)}" if its.until else ""
+        paper.line(f"ignored by {its.by}{until}: {its.reason}")
+    if found.sample.trace:
+        paper.line(f"\n{found.sample.trace.rstrip()}\n")
+    state = {True: "parked", False: "run failed"}
+    rows = [
+        (m.short_id, m.run_key or "-", m.node, m.version.removeprefix("sha256:")[:8], paper.at(m.at), state[m.parked])
+        for m in found.members
+    ]
+    paper.table(MEMBERS, rows, flexible="KEY")
+    paper.hint(f"{counted(its.count, 'dead letter')}.   next: nexum show {found.members[0].short_id}")
+    return Exit.DONE
+
+
+@verb("ignore", short_help="Do not show a group for a while.")
+@click.argument("group", metavar="GROUP")
+@click.option("--reason", default="", metavar="TEXT", help="Why; required, but with --back.")
+@click.option("--until", default="", metavar="DURATION", help="From now: `2h`, `7d`; without, until it is taken back.")
+@click.option("--back", is_flag=True, help="Show it again.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
+@click.pass_obj
+def _ignore(choices: Choices, group: str, reason: str, until: str, back: bool, who: str) -> int:
+    """Set GROUP aside: `dlq list` leaves it out, nothing else changes. New failures of the same kind belong to it."""
+    store = open_project(choices).store
+    its = find_group(store, group).group
+    if back:
+        changed = notice(store, its.tenant, its.fingerprint)
+        return _said(choices, its, "open", f"{its.fingerprint} {'is shown again' if changed else 'was not ignored'}")
+    instant = store.now() + int(seconds_of(until) * 1_000_000) if until else 0
+    ignore(store, Ignoring(its.tenant, its.fingerprint, who or actor(), reason, instant))
+    told = f"{its.fingerprint} is ignored" + (f" until {Paper(choices).at(instant)}" if instant else "")
+    return _said(choices, its, "ignored", told, until=instant)
+
+
+@verb("retry", short_help="Try dead letters again, under the same keys.")
+@click.argument("reference", metavar="GROUP|RUN/NODE")
+@click.option("--limit", "-n", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@click.pass_obj
+def _retry(choices: Choices, reference: str, limit: int) -> int:
+    """Try what waits for a person again: one more attempt of the same visit, same inputs, same key.
+
+    A run that has failed has ended, and is not begun again: start a new one.
+    """
+    store = open_project(choices).store
+    chosen = _letters(store, reference)[:limit]
+    ended = ", ".join(dict.fromkeys(letter.run_id for letter in chosen[:5]))
+    raise ConflictError(f"{counted(len(chosen), 'dead letter')} of {reference}: {ENDED}", code="NX-R443", where=ended)
+
+
+for each in (_list, _show, _retry, _ignore):
+    command.add_command(each)
+
+
+def find_group(store: Verbs, reference: str) -> DeadDetail:
+    """The group that a fingerprint or its beginning names. Raises `NexumError` NX-R441 for none, NX-F111 for several."""
+    named = [group for group in read_dead(store).groups if reference and group.fingerprint.startswith(reference)]
+    if len(named) > 1:
+        listed = ", ".join(group.fingerprint for group in named[:5])
+        raise NexumError(f"{reference!r} could be {listed}", code="NX-F111")
+    found = read_group(store, named[0].fingerprint, may_read=True) if named else None
+    if found is None:
+        raise NexumError(f"there is no group of dead letters {reference!r}", code="NX-R441")
+    return found
+
+
+def _letters(store: Verbs, reference: str) -> tuple[DeadLetter, ...]:
+    """The members of a group, or the dead letter of a run's node. Raises `NexumError` NX-R441 for none."""
+    run, slash, node = reference.rpartition("/")
+    if not slash:
+        return find_group(store, reference).members
+    run_id = find_run(store, run)
+    found = tuple(letter_of(row) for row in letters(store, run_id=run_id))
+    mine = tuple(letter for letter in found if letter.node == node)
+    if not mine:
+        raise NexumError(f"{node!r} of run {run_id} has no dead letter", code="NX-R441")
+    return mine
+
+
+def _row(paper: Paper, group: DeadGroup) -> tuple[str, ...]:
+    return (
+        group.fingerprint,
+        group.workflow,
+        group.node or "-",
+        group.code or "-",
+        str(group.count),
+        str(group.parked),
+        paper.at(group.first_seen, brief=True),
+        paper.at(group.last_seen, brief=True),
+        ",".join(group.versions[:3]) + ("…" if len(group.versions) > 3 else ""),
+        ("(ignored) " if group.state == "ignored" else "") + group.message.partition("\n")[0][:160],
+    )
+
+
+def _said(choices: Choices, its: DeadGroup, after: str, told: str, *, until: int = 0) -> int:
+    if choices.json:
+        facts: dict[str, Any] = {"fingerprint": its.fingerprint, "before": its.state, "after": after}
+        print_json(envelope("nexum.action/1", Exit.DONE, action="ignore_group", **facts, until=rfc3339(until)))
+    else:
+        Paper(choices).line(told)
+    return Exit.DONE

@@ -1,0 +1,212 @@
+"""Dead letters, grouped: the same failure of the same node is one line, however many runs it has hit.
+
+A group is found by the fingerprint of its failures (`nexum.core.run.fingerprint`). The newest `READ` dead letters are read;
+`more_than` says that there are more, which then count in no group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from nexum.core.canonical import from_bytes
+from nexum.core.ids import short
+from nexum.core.run.fingerprint import fingerprint, normalised
+from nexum.readouts.document import Document, ErrorView, Instant, View
+from nexum.store.deadletters import AsideRow, LetterRow, aside, last_failure, letters
+from nexum.store.verbs import Verbs
+
+READ = 5_000
+MEMBERS = 200  # of one group, that are listed
+POISON = "NX-R206"
+RETRIED = (
+    "A retry makes one more attempt of the same visit, with the same inputs and, for an effect, under the same key."
+)
+ENDED = "Its run has ended: what is over is not begun again. Start a new run once the cause is mended."
+
+
+class DeadLetter(View):
+    """One failure. `parked`: its run waits for a person; else the run has failed and ended, by event `seq`."""
+
+    run_id: str
+    tenant: str
+    workflow: str
+    version: str
+    run_key: str
+    subject: str
+    node: str
+    visit: int
+    item: int
+    parked: bool
+    code: str
+    message: str
+    at: Instant
+    seq: int
+
+    @property
+    def short_id(self) -> str:
+        """The end of the run's id."""
+        return self.run_id[-8:]
+
+    @property
+    def place(self) -> str:
+        """What `nexum dlq retry` takes."""
+        return f"{self.run_id}/{self.node}"
+
+
+class DeadGroup(View):
+    """One kind of failure. `message` is the newest, `pattern` what all have in common; `parked` of `count` still wait.
+
+    `state` is open or ignored; `until` is 0 while nobody has named an end. `poison`: it killed the processes that tried.
+    """
+
+    fingerprint: str
+    tenant: str
+    workflow: str
+    node: str
+    code: str
+    message: str
+    pattern: str
+    count: int
+    parked: int
+    first_seen: Instant
+    last_seen: Instant
+    versions: tuple[str, ...]
+    poison: bool
+    state: str
+    until: Instant
+    by: str
+    reason: str
+
+
+class DeadList(Document):
+    """Groups of dead letters, the one that was hit last at the top."""
+
+    groups: tuple[DeadGroup, ...]
+    letters: int
+    more_than: bool
+    now: Instant
+
+
+class DeadDetail(Document):
+    """One group: its newest members, and the newest failure with its traceback for those who may read payloads."""
+
+    group: DeadGroup
+    members: tuple[DeadLetter, ...]
+    sample: ErrorView
+    now: Instant
+
+
+def read_dead(store: Verbs, *, workflow: str = "", tenant: str = "", ignored: bool = True) -> DeadList:
+    """The groups, three queries; only those of a workflow or tenant when named, and those set aside unless told not to."""
+    found = letters(store, workflow=workflow, tenant=tenant, limit=READ + 1)
+    now = store.now()
+    groups = _grouped(found[:READ], aside(store), now)
+    shown = tuple(group for group, _ in groups if ignored or group.state == "open")
+    return DeadList(
+        form="nexum.dead-letters/1", groups=shown, letters=min(len(found), READ), more_than=len(found) > READ, now=now
+    )
+
+
+def read_group(store: Verbs, name: str, *, may_read: bool) -> DeadDetail | None:
+    """One group by its fingerprint; None when nothing that failed has it."""
+    now = store.now()
+    groups = _grouped(letters(store, limit=READ), aside(store), now)
+    found = next((held for held in groups if held[0].fingerprint == name), None)
+    if found is None:
+        return None
+    group, members = found
+    newest = members[0]
+    return DeadDetail(
+        form="nexum.dead-letter-group/1",
+        group=group,
+        members=tuple(members[:MEMBERS]),
+        sample=_sample(store, newest, may_read=may_read),
+        now=now,
+    )
+
+
+def _grouped(
+    found: Iterable[LetterRow], set_aside: Iterable[AsideRow], now: int
+) -> list[tuple[DeadGroup, list[DeadLetter]]]:
+    """Groups with their members, the one that was hit last first; tenants share none."""
+    kept: dict[tuple[str, str], list[DeadLetter]] = {}
+    for row in found:
+        letter = letter_of(row)
+        name = fingerprint(letter.workflow, letter.node, letter.code, letter.message)
+        kept.setdefault((letter.tenant, name), []).append(letter)
+    ignored = {(row.tenant, row.fingerprint): row for row in set_aside if not row.until or row.until > now}
+    return [(_group(place[1], mine, ignored.get(place)), mine) for place, mine in kept.items()]
+
+
+def _group(name: str, members: list[DeadLetter], ignored: AsideRow | None) -> DeadGroup:
+    newest = members[0]
+    return DeadGroup(
+        fingerprint=name,
+        tenant=newest.tenant,
+        workflow=newest.workflow,
+        node=newest.node.partition("/")[0],
+        code=newest.code,
+        message=newest.message,
+        pattern=normalised(newest.message),
+        count=len(members),
+        parked=sum(member.parked for member in members),
+        first_seen=min(member.at for member in members),
+        last_seen=newest.at,
+        versions=tuple(dict.fromkeys(short(member.version) for member in members)),
+        poison=newest.code == POISON,
+        state="ignored" if ignored is not None else "open",
+        until=ignored.until if ignored is not None else 0,
+        by=ignored.actor if ignored is not None else "",
+        reason=ignored.reason if ignored is not None else "",
+    )
+
+
+def letter_of(row: LetterRow) -> DeadLetter:
+    """An end as a dead letter: a failed run names the cell where its first cause arose."""
+    body = _body(row.body)
+    error = body.get("error") or {}
+    parked = row.type == "NodeParked"
+    path, visit, item = (row.path, row.visit, row.item) if parked else _cell(body.get("cell"))
+    return DeadLetter(
+        run_id=row.run_id,
+        tenant=row.tenant,
+        workflow=row.workflow,
+        version=row.version,
+        run_key=row.run_key,
+        subject=row.subject,
+        node=path,
+        visit=visit,
+        item=item,
+        parked=parked,
+        code=str(error.get("code", "")),
+        message=str(error.get("message", "")),
+        at=row.at,
+        seq=row.seq,
+    )
+
+
+def _sample(store: Verbs, letter: DeadLetter, *, may_read: bool) -> ErrorView:
+    body = _body(last_failure(store, letter.run_id, letter.node) or b"{}")
+    error = body.get("error") or {}
+    return ErrorView(
+        code=letter.code,
+        message=letter.message,
+        type=str(error.get("type", "")),
+        retryable=bool(error.get("retryable", False)),
+        trace=str(error.get("trace", "")) if may_read else "",
+    )
+
+
+def _body(data: bytes) -> Mapping[str, Any]:
+    """What an event says; nothing when it is damaged, which the page of its run tells."""
+    try:
+        found = from_bytes(data)
+    except ValueError:
+        return {}
+    return found if isinstance(found, Mapping) else {}
+
+
+def _cell(found: object) -> tuple[str, int, int]:
+    path, visit, item = [*found, *("", 1, -1)[len(found) :]] if isinstance(found, list) else ("", 1, -1)
+    return str(path), int(visit), int(item)

@@ -1,0 +1,114 @@
+"""Dead letters, read from the events themselves: runs that failed, and nodes that wait for a person after their last attempt.
+
+There is no queue and no copy that could go wrong: an index over those two kinds of event finds them, newest first. The only
+thing that is stored is what people have set aside, by group.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import and_, exists, not_, or_, select
+
+from nexum.core.run.events import DEAD
+from nexum.store.reading import OPEN, Reader
+from nexum.store.rows import clean
+from nexum.store.statement import Statement
+from nexum.store.tables import events, runs, set_aside
+from nexum.store.verbs import Verbs
+
+_SET = Statement("""
+    INSERT INTO nexum_set_aside (tenant, fingerprint, until, actor, reason, at)
+    VALUES (:tenant, :fingerprint, :until, :actor, :reason, {now})
+    ON CONFLICT (tenant, fingerprint) DO UPDATE
+       SET until = excluded.until, actor = excluded.actor, reason = excluded.reason, at = excluded.at""")
+_TAKE_BACK = Statement("DELETE FROM nexum_set_aside WHERE tenant = :tenant AND fingerprint = :fingerprint")
+
+
+class LetterRow(NamedTuple):
+    """The end that made a dead letter, with its run. `body` is the event's; `at` is in microseconds."""
+
+    run_id: str
+    seq: int
+    type: str
+    path: str
+    visit: int
+    item: int
+    at: int
+    body: bytes
+    tenant: str
+    workflow: str
+    version: str
+    run_key: str
+    subject: str
+    status: str
+
+
+class AsideRow(NamedTuple):
+    """A group that somebody has set aside until an instant; 0: until it is taken back."""
+
+    tenant: str
+    fingerprint: str
+    until: int
+    actor: str
+    reason: str
+    at: int
+
+
+_COLUMNS = (
+    *(events.c[name] for name in LetterRow._fields[:8]),
+    *(runs.c[name] for name in LetterRow._fields[8:]),
+)
+
+
+def letters(
+    store: Reader, *, workflow: str = "", tenant: str = "", run_id: str = "", limit: int = 5_000
+) -> list[LetterRow]:
+    """The dead letters, the newest first; only those of a workflow, a tenant or a run when it is named.
+
+    A parked node counts until something follows for it; its run's own failure then stands for it.
+    """
+    later = events.alias("later")
+    same = and_(*(later.c[name] == events.c[name] for name in ("run_id", "path", "visit", "item")))
+    followed = exists().where(later.c.run_id == events.c.run_id, later.c.seq > events.c.seq, same).correlate(events)
+    parked = and_(events.c.type == "NodeParked", not_(followed), runs.c.status.in_(OPEN))
+    given = {runs.c.workflow: workflow, runs.c.tenant: tenant, runs.c.run_id: run_id}
+    chosen = (
+        select(*_COLUMNS)
+        .join(runs, runs.c.run_id == events.c.run_id)
+        .where(events.c.type.in_(sorted(DEAD)), or_(events.c.type == "RunFailed", parked))
+        .where(*(column == clean(value) for column, value in given.items() if value))
+        .order_by(events.c.at.desc(), events.c.run_id, events.c.seq)
+        .limit(limit)
+    )
+    return [LetterRow(*row)._replace(body=bytes(row[7])) for row in store.select(chosen)]
+
+
+def last_failure(store: Reader, run_id: str, path: str) -> bytes | None:
+    """The body of the last failed attempt of a node, which holds the handler's traceback; None when there was none."""
+    chosen = (
+        select(events.c.body)
+        .where(events.c.run_id == clean(run_id), events.c.path == clean(path), events.c.type == "AttemptFailed")
+        .order_by(events.c.seq.desc())
+        .limit(1)
+    )
+    found = store.select(chosen)
+    return bytes(found[0][0]) if found else None
+
+
+def aside(store: Reader) -> list[AsideRow]:
+    """Every group that somebody has set aside, also those whose time has passed."""
+    return [AsideRow(*row) for row in store.select(select(*(set_aside.c[name] for name in AsideRow._fields)))]
+
+
+def set_group_aside(store: Verbs, row: AsideRow) -> None:
+    """Set a group aside, or change until when and why. `at` is the store's clock."""
+    values: dict[str, Any] = {name: clean(value) for name, value in row._asdict().items() if isinstance(value, str)}
+    with store.database.joined() as tx:
+        tx.run(_SET, **values, until=row.until)
+
+
+def take_group_back(store: Verbs, tenant: str, fingerprint: str) -> bool:
+    """Show a group again; False when it was not set aside."""
+    with store.database.joined() as tx:
+        return tx.run(_TAKE_BACK, tenant=clean(tenant), fingerprint=clean(fingerprint)) > 0

@@ -1,0 +1,95 @@
+"""`nexum dlq`: groups of what failed for good, one group, and what can be done about it."""
+
+from __future__ import annotations
+
+import pytest
+
+from nexum.store.connect import open_store
+from nexum.store.verbs import Verbs
+from nexum.testing.samples import CLAIM, REFUND, Clock, Stage, fails, refund_graph
+from shopfloor import Shop
+
+NOW = 1_790_000_000_000_000
+
+
+@pytest.fixture
+def failed(shop: Shop) -> tuple[Shop, list[str]]:
+    """A shop with two runs that failed alike, and one that was killed by its own handler."""
+    clock = Clock(NOW)
+    store = open_store(shop.url, clock=clock)
+    assert isinstance(store, Verbs)
+    stage = Stage(store, clock)
+    graph = refund_graph()
+    stage.register(graph)
+    made = []
+    for number in (1042, 7):
+        broken = fails("NX-R210", f"no card for order {number}", kind="NonRetryable", retryable=False)
+        made.append(stage.begin("RefundAgent", CLAIM, name=str(number)))
+        stage.play(graph.queue, {**REFUND, "refund": [broken]})
+    poison = fails("NX-R206", "purchase killed its worker process 5 times", kind="Poison", retryable=False)
+    made.append(stage.begin("RefundAgent", CLAIM, name="poison"))
+    stage.play(graph.queue, {**REFUND, "purchase": [poison]})
+    store.close()
+    return shop, made
+
+
+def test_dead_letters_are_listed_by_group_and_shown(failed: tuple[Shop, list[str]]) -> None:
+    shop, made = failed
+    groups = shop.nexum("dlq", "list", "--json").json["groups"]
+    by_code = {group["code"]: group for group in groups}
+    name = by_code["NX-R210"]["fingerprint"]
+    shown = shop.nexum("dlq", "show", name[:6])
+
+    assert {code: group["count"] for code, group in by_code.items()} == {"NX-R210": 2, "NX-R206": 1}
+    assert "no card for order 7" in shown.out
+    assert "Traceback" in shown.out
+    assert made[0][-8:] in shown.out
+    assert "2 dead letters." in shown.err
+    assert name in shop.nexum("dlq", "list").out
+
+
+def test_poison_is_a_dead_letter_with_words_of_its_own(failed: tuple[Shop, list[str]]) -> None:
+    shop, _ = failed
+    (poison,) = [group for group in shop.nexum("dlq", "list", "--json").json["groups"] if group["poison"]]
+    shown = shop.nexum("dlq", "show", poison["fingerprint"])
+
+    assert "It killed the worker processes that tried it, and is in quarantine" in shown.out
+
+
+def test_a_run_that_has_ended_is_not_promised_a_retry(failed: tuple[Shop, list[str]]) -> None:
+    shop, made = failed
+    name = shop.nexum("dlq", "list", "--json").json["groups"][0]["fingerprint"]
+    answers = [shop.nexum("dlq", "retry", reference) for reference in (name, f"{made[0]}/refund")]
+
+    for answer in answers:
+        assert (answer.code, "NX-R443" in answer.err) == (6, True)
+        assert "start a new run" in answer.err.lower()
+
+
+def test_a_group_is_set_aside_for_a_while_and_taken_back(failed: tuple[Shop, list[str]]) -> None:
+    shop, _ = failed
+    name = shop.nexum("dlq", "list", "--json").json["groups"][0]["fingerprint"]
+    silent = shop.nexum("dlq", "ignore", name)
+    done = shop.nexum("dlq", "ignore", name, "--reason", "known", "--until", "7d", "--actor", "mika", "--json")
+    left = [group["fingerprint"] for group in shop.nexum("dlq", "list", "--json").json["groups"]]
+    every = shop.nexum("dlq", "list", "--ignored", "--json").json["groups"]
+    shop.nexum("dlq", "ignore", name, "--back")
+
+    assert (silent.code, "NX-R442" in silent.err) == (65, True)
+    assert (done.json["before"], done.json["after"]) == ("open", "ignored")
+    assert name not in left
+    assert [(g["by"], g["reason"]) for g in every if g["fingerprint"] == name] == [("mika", "known")]
+    assert name in shop.nexum("dlq", "list").out
+
+
+def test_what_does_not_exist_is_said_so(failed: tuple[Shop, list[str]]) -> None:
+    shop, made = failed
+    answers = [shop.nexum("dlq", *words) for words in (("show", "nothing"), ("retry", f"{made[0]}/purchase"))]
+
+    assert [(answer.code, "NX-R441" in answer.err) for answer in answers] == [(66, True), (66, True)]
+
+
+def test_a_shop_without_dead_letters_says_so(shop: Shop) -> None:
+    answer = shop.nexum("dlq", "list")
+
+    assert (answer.code, answer.out) == (0, "No dead letters.\n")
