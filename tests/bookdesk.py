@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from django.db import connections
+from django.db.utils import ConnectionHandler
 from pydantic import BaseModel
 
 from engine_driver import Driver, register
@@ -16,7 +19,7 @@ from nexum.sdk.policies import Retry
 from nexum.sdk.tx import Tx
 from nexum.sdk.workflow import Workflow
 from nexum.store.connect import open_store
-from nexum.store.django import alias_of
+from nexum.store.django import alias_of, database_settings
 from nexum_workers import django as ours
 from nexum_workers.attempt import Attempts
 from nexum_workers.early import Early
@@ -61,6 +64,22 @@ def enter(order: Order, tx: Tx) -> Booking:
 OWN = own.build()
 
 
+pair = Workflow("Pair", input=Order)
+
+
+@pair.transaction()
+def left(order: Order) -> Booking:
+    return write(order)
+
+
+@pair.transaction()
+def right(order: Order) -> Booking:
+    return write(order)
+
+
+PAIR = pair.build()
+
+
 def write(order: Order, alias: str = SHOP) -> Booking:
     with connections[alias].cursor() as cursor:
         cursor.execute("INSERT INTO bookings (number) VALUES (%s)", [order.number])
@@ -70,10 +89,10 @@ def write(order: Order, alias: str = SHOP) -> Booking:
 class Desk:
     """A worker's parts in this process: an engine, an executor, and Django on the engine's database."""
 
-    def __init__(self, url: str) -> None:
-        self.driver = Driver(open_store(url))
+    def __init__(self, url: str, session: str = "s1") -> None:
+        self.driver = Driver(open_store(url), session=session)
         self.url = url
-        executor = partial(Attempts, [BOOKS, OWN], door=Door(), max_payload=10_000)
+        executor = partial(Attempts, [BOOKS, OWN, PAIR], door=Door(), max_payload=10_000)
         self.attempts = executor(around=ours.around_handlers(), transacting=Transacting(url, alias_of(url, SHOP)))
 
     def begin(self, workflow: Any = BOOKS) -> tuple[str, Work]:
@@ -100,3 +119,26 @@ class Desk:
         """What became of each attempt of the transaction node."""
         ended = ("NodeCompleted", "AttemptFailed", "NodeFailed", "NodeCancelled")
         return [(e.type, e.path) for e in self.driver.events(run) if e.type in ended and e.path in ("book", "enter")]
+
+
+@contextmanager
+def opened(url: str, folder: Path) -> Iterator[Desk]:
+    """A desk on a database that Django knows, with an empty table of bookings there and in another database."""
+    elsewhere = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "other.sqlite3")}
+    dummy = {"default": {"ENGINE": "django.db.backends.dummy"}}
+    entry = ConnectionHandler({**dummy, SHOP: database_settings(url), OTHER: elsewhere})
+    for alias in (SHOP, OTHER):
+        connections.settings[alias] = entry.settings[alias]
+        with connections[alias].cursor() as cursor:
+            cursor.execute("DROP TABLE IF EXISTS bookings")
+            cursor.execute("CREATE TABLE bookings (number varchar(20))")
+    ACTS.update(book=write)
+    made = Desk(url)
+    try:
+        yield made
+    finally:
+        made.driver.store.close()
+        for alias in (SHOP, OTHER):
+            connections[alias].close()
+            del connections[alias]
+            del connections.settings[alias]

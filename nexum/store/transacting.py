@@ -17,6 +17,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import Connection as Connection  # handlers are given one, and other rooms may not name SQLAlchemy
 from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.pool import NullPool
 
 from nexum.errors import UnavailableError
 from nexum.store.address import Address, parse
@@ -104,7 +105,7 @@ def _sqlite(address: Address) -> Engine:
         opened.execute("PRAGMA foreign_keys=ON")
         return opened
 
-    engine = create_engine("sqlite://", creator=connect)
+    engine = create_engine("sqlite://", creator=connect, poolclass=NullPool)  # a file: opening it costs nothing
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connections, transaction
-from django.db.utils import ConnectionHandler
 from sqlalchemy import text
 
-from bookdesk import ACTS, BOOKS, OTHER, OWN, SHOP, Booking, Desk, Order, write
+from bookdesk import ACTS, BOOKS, OTHER, OWN, SHOP, Booking, Desk, Order, opened, write
 from databases import drop_postgres, emptied, fresh_postgres, fresh_sqlite
 from engine_driver import Driver
 from nexum.core.run.codec import encode_mail
@@ -22,7 +21,6 @@ from nexum.errors import ConfigurationError, Fail
 from nexum.sdk.tx import Tx
 from nexum.store.api import Mail, Store
 from nexum.store.connect import open_store
-from nexum.store.django import database_settings
 from nexum_workers.early import Early
 from nexum_workers.transacting import check_transactions
 
@@ -41,23 +39,8 @@ def server(pg_server_url: str, worker_name: str) -> Iterator[str]:
 
 @pytest.fixture
 def desk(kind: str, server: str, tmp_path: Path) -> Iterator[Desk]:
-    url = fresh_sqlite(tmp_path) if kind == "sqlite" else emptied(server)
-    elsewhere = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "other.sqlite3")}
-    dummy = {"default": {"ENGINE": "django.db.backends.dummy"}}
-    entry = ConnectionHandler({**dummy, SHOP: database_settings(url), OTHER: elsewhere})
-    for alias in (SHOP, OTHER):
-        connections.settings[alias] = entry.settings[alias]
-        with connections[alias].cursor() as cursor:
-            cursor.execute("DROP TABLE IF EXISTS bookings")
-            cursor.execute("CREATE TABLE bookings (number varchar(20))")
-    ACTS.update(book=write)
-    made = Desk(url)
-    yield made
-    made.driver.store.close()
-    for alias in (SHOP, OTHER):
-        connections[alias].close()
-        del connections[alias]
-        del connections.settings[alias]
+    with opened(fresh_sqlite(tmp_path) if kind == "sqlite" else emptied(server), tmp_path) as made:
+        yield made
 
 
 def test_the_writes_and_the_completion_are_one_commit_and_the_run_goes_on_in_this_process(desk: Desk) -> None:
@@ -102,7 +85,6 @@ def test_what_a_handler_wrote_before_it_raised_is_gone_and_it_runs_again(desk: D
 
     desk.go_on(work)
     assert desk.rows() == 0
-    desk.driver.store.mark(run, "")
     again = next(iter(desk.driver.state(run).open))
 
     assert desk.ends(run) == [("AttemptFailed", "book")]
