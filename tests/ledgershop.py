@@ -32,9 +32,10 @@ class Entry(models.Model):
     number = models.CharField(max_length=20)
 """
 AGENTS = """
+import threading
 from datetime import timedelta
 from pydantic import BaseModel
-from nexum import Retry, Workflow
+from nexum import Context, Retry, Timeouts, Workflow
 from ledger.models import Entry
 
 class Order(BaseModel):
@@ -58,6 +59,19 @@ def count(book: Booking) -> int:
     return 1
 
 books = books.build()
+slow = Workflow("Slow", input=Order)
+
+@slow.transaction(
+    retry=Retry(max_attempts=2, first_wait=timedelta(milliseconds=10)),
+    timeouts=Timeouts(start_to_close=timedelta(milliseconds=400)),
+)
+def crawl(order: Order, ctx: Context) -> Booking:
+    entry = Entry.objects.create(number=order.number)
+    if ctx.attempt == 1:
+        threading.Event().wait()
+    return Booking(id=entry.pk)
+
+slow = slow.build()
 """
 DJANGO = "import django; django.setup()\n"
 MIGRATE = (
@@ -65,12 +79,13 @@ MIGRATE = (
     + """
 from django.core.management import call_command
 call_command("migrate", verbosity=0, run_syncdb=True)
-from ledger.agents import books
+from ledger.agents import books, slow
 from nexum.store.api import VersionRow
 from nexum.store.connect import open_store
 import os
-row = VersionRow(books.name, books.version, "default", books.graph.data, "", "", "test", 0)
-open_store(os.environ["LEDGER_DATABASE"]).register(row, make_default=True)
+for built in (books, slow):
+    row = VersionRow(built.name, built.version, "default", built.graph.data, "", "", "test", 0)
+    open_store(os.environ["LEDGER_DATABASE"]).register(row, make_default=True)
 """
 )
 WORKER = (
@@ -108,9 +123,9 @@ class LedgerShop:
                 [sys.executable, "-c", WORKER], env=self._env(armed), stdout=out, stderr=out
             )
 
-    def start(self, number: str) -> str:
+    def start(self, number: str, workflow: str = "Books") -> str:
         """Start a run; gives its id."""
-        return start(self.store, StartRequest("Books", {"number": number})).run_id
+        return start(self.store, StartRequest(workflow, {"number": number})).run_id
 
     def status(self, run: str) -> str:
         """Where a run stands."""

@@ -61,3 +61,14 @@ def test_rows_and_history_agree_whenever_the_worker_is_killed(shop: LedgerShop, 
     assert shop.entries() == 1
     paths = [event.path for event in shop.store.events_after(run, 0) if event.type == "NodeCompleted"]
     assert paths == ["look", "book", "count"]
+
+
+def test_a_handler_that_outruns_its_time_is_taken_back_and_told_of_whatever_it_holds(shop: LedgerShop) -> None:
+    shop.worker("")
+    with sweeping(shop):
+        run = shop.start("o-1", "Slow")
+        until(lambda: shop.status(run) == "COMPLETED", SOON)
+
+    assert shop.entries() == 1
+    ends = [event.type for event in shop.store.events_after(run, 0) if event.attempt]
+    assert ends == ["AttemptFailed", "RetryScheduled", "NodeCompleted"]

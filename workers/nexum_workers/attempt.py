@@ -85,6 +85,11 @@ class Attempts:
         """Execute an `async` handler, or ask a language model; both are cancelled when their time is over."""
         return _logged(work, await self._execute_async(work, self._io(work, early)))
 
+    def abandon(self) -> None:
+        """Take back the transactions that are open here, from the watchdog's thread."""
+        if self._transacting is not None:
+            self._transacting.abandon()
+
     def close(self) -> None:
         """Nothing is held here: the models' clients end with the loop."""
 

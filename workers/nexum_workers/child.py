@@ -310,6 +310,7 @@ class Child:
     def _tell(self, stuck: Stuck) -> None:
         if stuck.work is None or stuck.outcome is None:
             return
+        self._executor.abandon()
         try:
             self._engine.finish(stuck.work, stuck.outcome(), keep=False)
         except NexumError:

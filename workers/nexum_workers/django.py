@@ -92,6 +92,15 @@ class _InDjango:
 
         self.store = store_on_django(alias)
         self.committed = False
+        self._driver: Any = None
+
+    def began(self, driver: Any) -> None:
+        """The transaction is open on this connection of the driver's."""
+        self._driver = driver
+
+    def hang_up(self) -> None:
+        """Close the connection underneath, whoever uses it."""
+        self._driver.close()
 
     def landed(self) -> None:
         """The commit has taken place."""
@@ -101,10 +110,12 @@ class _InDjango:
 @contextmanager
 def transaction(alias: str) -> Iterator[_InDjango]:
     """A transaction of Django's on this alias; nothing may be written on another one inside."""
+    from django.db import connections
     from django.db import transaction as djangos
 
     opened = _InDjango(alias)
     with djangos.atomic(using=alias), writing_only_to(alias):
+        opened.began(connections[alias].connection)
         djangos.on_commit(opened.landed, using=alias)
         yield opened
 

@@ -29,6 +29,9 @@ class Executor(Protocol):
     def execute_async(self, work: Work, early: Early) -> Coroutine[Any, Any, Outcome]:
         """Execute an attempt on the running loop; ends by itself when its time is over."""
 
+    def abandon(self) -> None:
+        """A handler is stuck, and this process is about to end: let go of what would keep others from recording that."""
+
     def close(self) -> None:
         """Let go of what was opened for handlers; called once, at the end of the process."""
 

@@ -40,6 +40,9 @@ class Opened(Protocol):
     @property
     def store(self) -> Store: ...
 
+    def hang_up(self) -> None:
+        """Close the connection underneath, whoever uses it."""
+
 
 class _TakeBackError(Exception):
     """Leaves the transaction's block so that it is rolled back; `outcome` is what became of the attempt."""
@@ -57,6 +60,11 @@ class _Own:
         self.store = store
         self.committed = False
 
+    def hang_up(self) -> None:
+        """Close the connection underneath, whoever uses it."""
+        driver: Any = self.mean.connection.connection.driver_connection
+        driver.close()
+
 
 class Transacting:
     """Executes transaction nodes against the database at `url`; `alias` is Django's name of it, "" when it has none."""
@@ -64,6 +72,7 @@ class Transacting:
     def __init__(self, url: str, alias: str) -> None:
         self._own = Transactions(url)
         self._alias = alias
+        self._open_now: set[Opened] = set()
 
     def conduct(
         self, work: Work, handler: BoundHandler, attempt: Callable[[Tx | None], Outcome], early: Early
@@ -72,7 +81,7 @@ class Transacting:
         opened: Opened | None = None
         sealed: Committed | None = None
         try:
-            with self._open(handler) as opened:
+            with self._open(handler) as opened, self._known(opened):
                 outcome = attempt(opened.mean)
                 if not isinstance(outcome, Succeeded):
                     raise _TakeBackError(_plain(outcome, work))
@@ -92,6 +101,22 @@ class Transacting:
         assert sealed is not None
         crash("transaction.after_commit", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
         return sealed
+
+    def abandon(self) -> None:
+        """Close the connections of open transactions, from another thread: what they have locked is free at once.
+
+        The process ends in a moment anyhow; but on SQLite nobody, this process included, could record anything until then.
+        """
+        for opened in list(self._open_now):
+            opened.hang_up()
+
+    @contextmanager
+    def _known(self, opened: Opened) -> Iterator[None]:
+        self._open_now.add(opened)
+        try:
+            yield
+        finally:
+            self._open_now.discard(opened)
 
     def _open(self, handler: BoundHandler) -> AbstractContextManager[Opened]:
         return self._opened_own() if handler.means else django.transaction(self._alias)
