@@ -21,6 +21,7 @@ from nexum.engine.patience import patiently
 from nexum.engine.quiet import alive_until
 from nexum.engine.reports import TEXT_MAX, Report, dedupe_of, keep, outcome_report
 from nexum.engine.work import Failed, Reported, Succeeded, Work
+from nexum.errors import UnavailableError
 from nexum.store.api import CallAnswer, CallClaim, EffectOutcome, Mail, OpenCall, Record, Store, TaskKey
 
 READ = "read"  # the policy of a call that changes nothing
@@ -47,7 +48,17 @@ class Journal:
         Raises `UnavailableError` when the database does not answer for half a minute.
         """
         call = self._call(name, arguments, policy, ttl)
-        return self._whole(patiently(lambda: self._store.claim_call(call)))
+        lost = False
+
+        def claim() -> CallAnswer:
+            nonlocal lost
+            try:
+                return self._store.claim_call(call._replace(again=lost))
+            except UnavailableError:
+                lost = True  # it may have been claimed all the same, and by nobody else
+                raise
+
+        return self._whole(patiently(claim))
 
     def find(self, name: str, arguments: str) -> CallAnswer:
         """What is journaled of a call that changes nothing."""

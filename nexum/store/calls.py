@@ -33,6 +33,10 @@ _AGAIN = Statement(f"""
            attempt = :attempt, token = :next, session = :session, tool = :tool, policy = :policy, ttl = :ttl,
            claimed_at = {{now}}, recorded_at = 0
      WHERE tenant = :tenant AND key = :key AND token = :found AND {_PARENT}""")  # noqa: S608
+_MINE = Statement(f"""
+    UPDATE nexum_effects SET token = token + 1, claimed_at = {{now}}
+     WHERE tenant = :tenant AND key = :key AND state = 'CLAIMED' AND session = :session AND input_hash = :input_hash
+       AND run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt AND {_PARENT}""")  # noqa: S608
 _HOLDS = Statement(f"SELECT 1 WHERE {_PARENT}")
 _STANDING = """
     SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference
@@ -71,6 +75,8 @@ def claim_call(tx: Transaction, call: CallClaim) -> CallAnswer:
     if found is None or tx.row(_HOLDS, **_values(call)) is None:
         return CallAnswer("lost")
     effect = Standing(*found)
+    if call.again and tx.run(_MINE, **_values(call)):
+        return CallAnswer("", token=effect.token + 1)
     answer = judge_call(effect, call, tx.now())
     if answer == "":
         again = tx.run(_AGAIN, **_values(call), found=effect.token, next=effect.token + 1)

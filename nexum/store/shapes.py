@@ -148,7 +148,8 @@ class Mail(NamedTuple):
 class CallClaim(NamedTuple):
     """A call that a handler is about to make, and by which right: `session` holds the task `parent` under `token`.
 
-    `path` is where the call stands; `key` follows from the node's key and the call's name. `ttl` is in microseconds.
+    `path` is where the call stands; `key` follows from the node's key and the call's name. `ttl` is in microseconds. `again`:
+    an answer to the same claim was lost, so that what this session claimed in this attempt is its own, and was not made yet.
     """
 
     parent: TaskKey
@@ -161,6 +162,7 @@ class CallClaim(NamedTuple):
     tool: str
     policy: str
     ttl: int
+    again: bool = False
 
 
 class CallAnswer(NamedTuple):

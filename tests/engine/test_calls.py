@@ -14,7 +14,7 @@ from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import CancelRequested
 from nexum.core.run.state import CellStatus, Phase
 from nexum.engine.work import Failed, TakenBack
-from nexum.errors import ConflictError, InputError, NotSent
+from nexum.errors import ConflictError, InputError, NotSent, UnavailableError
 from nexum.sdk.io import IO
 from nexum.store.api import Mail, Store
 from store_tables import rows_of
@@ -354,4 +354,23 @@ def test_async_calls_with_names_may_be_open_at_once(desk: Desk) -> None:
         "abook/io.one",
         "abook/io.two",
     }
+    assert desk.driver.state(run).phase is Phase.COMPLETED
+
+
+def test_a_claim_whose_answer_was_lost_is_no_doubt(desk: Desk, monkeypatch: Any) -> None:
+    ACTS.update(book=twice)
+    run = desk.start()
+    claim = type(desk.driver.store).claim_call
+    cuts = iter([True, True, False, False, True, False])
+
+    def cut(store: Any, call: Any) -> Any:
+        answer = claim(store, call)
+        if next(cuts):
+            raise UnavailableError("server closed the connection", code="NX-S102")
+        return answer
+
+    monkeypatch.setattr(type(desk.driver.store), "claim_call", cut)
+    desk.play()
+
+    assert len(SENT) == 2
     assert desk.driver.state(run).phase is Phase.COMPLETED

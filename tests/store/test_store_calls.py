@@ -197,3 +197,14 @@ def test_calls_of_another_node_with_a_similar_name_are_not_this_ones(store: Stor
     store.claim_call(call._replace(key="k4", path="book/iox"))
 
     assert [found.path for found in store.open_calls(call.parent)] == ["book/io.a", CHARGE]
+
+
+def test_a_claim_whose_answer_was_lost_is_made_again_by_its_own_maker_alone(store: Store) -> None:
+    call = begun(store)
+    store.claim_call(call)
+
+    assert store.claim_call(call).state == "doubt"
+    assert store.claim_call(call._replace(again=True)) == CallAnswer("", token=2)
+    assert store.claim_call(call._replace(again=True, input_hash="bb")).state == "conflict"
+    assert not store.record(ended(call, 1)).recorded
+    assert store.claim_call(taken_over(store, call)._replace(again=True)).state == "doubt"
