@@ -53,18 +53,6 @@ def claimed_by(store: Store, pids: Sequence[int]) -> list[EffectState]:
     return [EffectState(*row) for row in store.select(query)]
 
 
-def holder_of(store: Store, tenant: str, key: str) -> tuple[str, str]:
-    """The session that claimed an effect last, and the proof of its end ("" while it lives)."""
-    assert isinstance(store, Verbs)
-    query = (
-        select(sessions.c.session, sessions.c.proof)
-        .join(effects, effects.c.session == sessions.c.session)
-        .where(effects.c.tenant == tenant, effects.c.key == key)
-    )
-    found = store.select(query)
-    return (found[0][0], found[0][1]) if found else ("", "")
-
-
 def evidence_of_all(store: Store) -> list[Late]:
     """Every late answer in the database."""
     assert isinstance(store, Verbs)

@@ -86,6 +86,7 @@ class Proxy:
     faults: Faults = field(default_factory=Faults)
     counts: Counts = field(default_factory=Counts)
     _lines: set[_Line] = field(default_factory=set)
+    _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _loop: asyncio.AbstractEventLoop | None = None
     _thread: threading.Thread | None = None
     _over: asyncio.Event | None = None
@@ -117,17 +118,25 @@ class Proxy:
 
     async def _serve(self, listening: threading.Event) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        server = await asyncio.start_server(self._accepted, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         listening.set()
         await self._over.wait()
         server.close()
         self._reset_all()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _reset_all(self) -> None:
         for line in self._lines:
             line.reset()
             self.counts.resets += 1
+
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(self._accept(reader, writer))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

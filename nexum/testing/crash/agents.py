@@ -2,6 +2,7 @@
 
 `CrashAgent` has a provider that honours keys and says so. `HoldAgent` has one that honours nothing and promises nothing.
 `WrongAgent` has the second kind and declares the first: what a shop gets that believes its provider's brochure.
+`ReconcileAgent` has the second kind and asks it, by a list that lags behind.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypedDict
 
 import httpx
 from pydantic import BaseModel
 
-from nexum import Context, Dedupes, Retry, Workflow
+from nexum import CannotTell, Context, Dedupes, Reconcile, Retry, Timeouts, Workflow
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.testing.crash.sending import act, act_async, client
 
@@ -23,6 +25,9 @@ PROVIDER = "NEXUM_CRASH_PROVIDER"  # where the provider is
 SLOW_ANSWER = 0.06  # seconds between the provider's act and the handler's return: the window that kills should hit
 PATIENT = Retry(max_attempts=50, first_wait=timedelta(milliseconds=100), ceiling=timedelta(seconds=2))
 HONOURED = Dedupes(ttl=timedelta(hours=24))
+SHORT = Timeouts(start_to_close=timedelta(seconds=10))  # twice what our client waits
+SETTLE = timedelta(seconds=2)  # no request of this provider lives so long, and its list is up to date after LAG
+GAP = timedelta(milliseconds=500)
 
 
 class Order(BaseModel):
@@ -49,10 +54,11 @@ class Trust(TypedDict, total=False):
     """What an effect declares about its provider."""
 
     provider: Dedupes
+    reconcile: Reconcile
 
 
-def refunding(name: str, *, honoured: bool, trust: Trust) -> CompiledWorkflow[Order]:
-    """The agent of this name. `honoured`: the provider keeps its word about keys; `trust`: what the effects declare."""
+def refunding(name: str, *, honoured: bool, pay: Trust, mail: Trust) -> CompiledWorkflow[Order]:
+    """The agent of this name. `honoured`: the provider keeps its word about keys; `pay`, `mail`: what they declare."""
     agent = Workflow(name, input=Order)
 
     @agent.read(retry=PATIENT)
@@ -66,7 +72,7 @@ def refunding(name: str, *, honoured: bool, trust: Trust) -> CompiledWorkflow[Or
         """Pay everything back."""
         return Decision(order_id=looked_up.order_id, pay=looked_up.amount)
 
-    @agent.effect(tool="pay.refund", key=decided.out.order_id, reference="id", retry=PATIENT, **trust)
+    @agent.effect(tool="pay.refund", key=decided.out.order_id, reference="id", retry=PATIENT, timeouts=SHORT, **pay)
     def paid(decided: Decision, ctx: Context) -> Receipt:
         """One refund per order."""
         body = {"order_id": decided.order_id, "amount": decided.pay, "currency": "EUR"}
@@ -79,7 +85,7 @@ def refunding(name: str, *, honoured: bool, trust: Trust) -> CompiledWorkflow[Or
         """The letter's text."""
         return f"We refunded {decided.pay} for {decided.order_id} under {paid.id}."
 
-    @agent.effect(tool="mail.send", reference="id", retry=PATIENT, **trust)
+    @agent.effect(tool="mail.send", reference="id", retry=PATIENT, timeouts=SHORT, **mail)
     async def mailed(decided: Decision, worded: str, ctx: Context) -> Receipt:
         """One mail per run; an async handler, so that both ways of executing are under attack."""
         body = {"to": f"{decided.order_id}@example.org", "subject": "Refund", "body": worded}
@@ -95,6 +101,30 @@ def _receipt(answer: httpx.Response) -> Receipt:
     return Receipt(id=said["id"])
 
 
-crash_agent = refunding("CrashAgent", honoured=True, trust={"provider": HONOURED})
-hold_agent = refunding("HoldAgent", honoured=False, trust={})
-wrong_agent = refunding("WrongAgent", honoured=False, trust={"provider": HONOURED})
+def found_refund(decided: Decision, ctx: Context) -> Receipt | None:
+    """What the provider's list says of the refund."""
+    return _found("/refunds", decided.order_id, ctx.idempotency_key)
+
+
+def found_mail(decided: Decision, worded: str, ctx: Context) -> Receipt | None:
+    """What the provider's list says of the mail."""
+    return _found("/mails", f"{decided.order_id}@example.org", ctx.idempotency_key)
+
+
+def _found(path: str, whom: str, key: str) -> Receipt | None:
+    found = client().get(os.environ[PROVIDER] + path, params={"key": key}).raise_for_status().json()
+    if any(whom not in (act.get("order_id"), act.get("to")) for act in found):
+        raise CannotTell(f"the provider knows the key {key} of somebody else")
+    return Receipt(id=found[0]["id"]) if found else None
+
+
+def _asked(ask: Callable[..., Any]) -> Reconcile:
+    return Reconcile(ask, settle=SETTLE, gap=GAP, retry=PATIENT)
+
+
+crash_agent = refunding("CrashAgent", honoured=True, pay={"provider": HONOURED}, mail={"provider": HONOURED})
+hold_agent = refunding("HoldAgent", honoured=False, pay={}, mail={})
+wrong_agent = refunding("WrongAgent", honoured=False, pay={"provider": HONOURED}, mail={"provider": HONOURED})
+reconcile_agent = refunding(
+    "ReconcileAgent", honoured=False, pay={"reconcile": _asked(found_refund)}, mail={"reconcile": _asked(found_mail)}
+)

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from nexum.errors import UnavailableError
 from nexum.store.api import Store
 from nexum.store.judging import claimed_by
-from nexum.testing.crash.world import World
+from nexum.testing.crash.world import FROZEN, World
 
 LOOK_SECONDS = 0.05
 PATIENCE = 60.0  # seconds in which there must be something to attack
@@ -69,20 +69,24 @@ class Freezer:
         """Wait until children stop by themselves, stop the rest of the worker, wait, wake it, again."""
         worker = self.world.processes["worker"]
         limit = time.monotonic() + PATIENCE
-        while self.done < self.wanted and time.monotonic() < limit:
-            stopped = worker.stopped()
-            if not stopped:
+        while (worker.stopped() or self._stops < self.wanted) and time.monotonic() < limit:
+            if not worker.stopped():
                 time.sleep(LOOK_SECONDS)
                 continue
-            time.sleep(self.pause * 0.2)  # others may come to the same place
-            stopped = worker.stopped()
+            time.sleep(self.pause)  # others may come to the same place
             worker.kill_group(signal.SIGSTOP)
-            found = self._sent(stopped)
-            self.frozen += found
+            self.frozen += self._sent(worker.children())
             self.victims["worker"] += 1
             time.sleep(LEASES * self.world.scenario.lease)
             worker.kill_group(signal.SIGCONT)
             limit = time.monotonic() + PATIENCE
+        time.sleep(LOOK_SECONDS)
+        worker.kill_group(signal.SIGCONT)  # whoever left its marker a moment ago has stopped by now
+
+    @property
+    def _stops(self) -> int:
+        """How many children have stopped by themselves; each leaves a marker."""
+        return len(list(self.world.folder.glob(f"{FROZEN}.*")))
 
     def _sent(self, pids: list[int]) -> list[Frozen]:
         """What these children hold that the provider has in its books."""
@@ -101,7 +105,7 @@ class Cutter:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _rng: random.Random = field(init=False)
 
-    WORDS = (b"nexum_step", b"nexum_record", b"nexum_claim", b"COMMIT")
+    WORDS = (b"nexum_step", b"nexum_claim", b"nexum_record", b"COMMIT")  # the last is a start, a drain or a decision
     SHARE = 0.08  # of the commits are cut
 
     def __post_init__(self) -> None:
@@ -117,15 +121,22 @@ class Cutter:
         """Cut until there were enough."""
         assert self.world.line is not None
         self.world.line.faults.cut = self._cuts
-        while self.done < self.wanted:
+        done, limit = 0, time.monotonic() + PATIENCE
+        while self.done < self.wanted and time.monotonic() < limit:
+            if self.done > done:
+                done, limit = self.done, time.monotonic() + PATIENCE
             time.sleep(LOOK_SECONDS)
         self.world.line.faults.cut = None
 
     def _cuts(self, piece: bytes) -> bool:
         word = next((word for word in self.WORDS if word in piece), None)
-        if word is None or self.done >= self.wanted or self._rng.random() >= self.SHARE:
+        if word is None or self._rng.random() >= self.SHARE:
             return False
-        self.victims[word.decode()] += 1
+        with self._lock:
+            mine = self.victims[word.decode()]
+            if self.victims.total() >= self.wanted or mine > self.wanted // 3:  # of each of the frequent kinds a third
+                return False
+            self.victims[word.decode()] += 1
         return True
 
 

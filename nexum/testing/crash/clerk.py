@@ -13,8 +13,7 @@ from nexum.core.run.events import Cell, EffectInDoubt
 from nexum.errors import NexumError
 from nexum.readouts.run import read_run
 from nexum.store.api import Store
-from nexum.store.doubts import DoubtRow
-from nexum.store.judging import holder_of
+from nexum.store.doubts import DoubtRow, effect_of
 from nexum.store.verbs import Verbs
 from nexum.testing.crash.world import World
 
@@ -82,7 +81,8 @@ class Clerk:
         found = read_run(self.store, row.run_id, may_read=False)
         standing = found.run.standing.code if found is not None else ""
         hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, self._evidence(row))
-        hold.session, hold.proof = holder_of(self.store, row.tenant, row.key)
+        _, claimer = effect_of(self.store, row.key) or (row, None)
+        hold.session, hold.proof = (claimer.session, claimer.proof) if claimer is not None else ("", "")
         asked: list[dict[str, Any]] = self.world.provider.get("/requests")
         hold.modes = tuple(request["mode"] for request in asked if request["key"] == row.key and request["mode"])
         return hold

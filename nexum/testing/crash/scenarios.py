@@ -19,7 +19,7 @@ class Scenario:
     """One scenario.
 
     `workflows` take turns over the runs. `attacker` names what attacks, `pause` is the mean of seconds between two attacks,
-    `lease` is in seconds. `rules` are the provider's. With `decides` a scripted operator settles what is held, `settle`
+    `lease` is in seconds. `rules` are the provider's, `lag` is how late its lists are. With `decides` a scripted operator settles what is held, `settle`
     seconds after the doubt. `point` is the crash point at which workers stop by themselves. `lined`: workers and web
     reach PostgreSQL through a bad line; `kept_postgres`: PostgreSQL is one of the processes under attack. `compares`: as
     many runs are started before the attack, to see what it costs; `explains`: every doubt must be explained by a death or
@@ -33,6 +33,7 @@ class Scenario:
     pause: float
     lease: float = 3.0
     rules: tuple[Mapping[str, Any], ...] = ()
+    lag: float = 0.0
     decides: bool = False
     settle: float = 1.5
     point: str = ""
@@ -54,6 +55,16 @@ SCENARIOS: Mapping[str, Scenario] = {
             pause=0.6,
         ),
         Scenario(
+            name="reconcile",
+            shows="a provider without keys that can be asked: every doubt resolves itself by its list, and nothing is guessed",
+            workflows=("ReconcileAgent",),
+            attacker="kill",
+            pause=0.6,
+            rules=FAULTS,
+            lag=0.5,
+            grace=200.0,  # whether a process that nobody saw die is quiet is known two minutes later
+        ),
+        Scenario(
             name="hold",
             shows="a provider without keys: what may have happened is held until somebody decides, and nothing is guessed",
             workflows=("HoldAgent",),
@@ -67,7 +78,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             shows="a policy that is wrong about its provider: every duplicate that two answers prove is alarmed",
             workflows=("WrongAgent",),
             attacker="freeze",
-            pause=1.0,
+            pause=0.3,
             lease=2.0,
             point="effect.after_response",
         ),
@@ -76,7 +87,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             shows="workers that stand still for three leases between sending and recording: nothing twice, nothing forgotten",
             workflows=("CrashAgent", "HoldAgent"),
             attacker="freeze",
-            pause=1.0,
+            pause=0.3,
             lease=2.0,
             decides=True,
             settle=14.0,  # longer than anybody stands still: who was frozen before sending may still send

@@ -55,7 +55,7 @@ def world(folder: Path, scenario: Scenario, *, kills: int, seed: int) -> Iterato
         kept: dict[str, Kept] = {}
         admin = _postgres(stack, folder, kept) if scenario.kept_postgres else stack.enter_context(postgres_server())
         database = create_database(admin, f"nexum_crash_{os.getpid()}")
-        provider = start("fakepay", ledger=str(ledger), seed=str(seed))
+        provider = start("fakepay", ledger=str(ledger), seed=str(seed), lag=str(scenario.lag))
         stack.callback(provider.stop)
         provider.post("/rules", [dict(rule) for rule in scenario.rules])
         redis_port, web_port = free_port(), free_port()
