@@ -6,6 +6,7 @@ import argparse
 import json
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -22,12 +23,13 @@ from nexum.testing.crash.report import figures, versions_of, write, write_page
 from nexum.testing.crash.scenarios import SCENARIOS
 from nexum.testing.crash.world import world
 
-MET, MISSED = 0, 1
+MET, MISSED, TOLD_TO_END = 0, 1, 143
 
 
 def main() -> int:
     """Run one scenario; gives the exit code."""
     arguments = arguments_of()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TOLD_TO_END))  # so that everything that was started is ended
     scenario = SCENARIOS[arguments.scenario]
     folder = Path(tempfile.mkdtemp(prefix="nexum-crash-"))
     began = time.monotonic()

@@ -125,7 +125,7 @@ class Attack:
 
         An attack that finds nothing to do would prove nothing.
         """
-        rage = threading.Thread(target=attacker.rampage, name="attacker")
+        rage = threading.Thread(target=attacker.rampage, name="attacker", daemon=True)
         rage.start()
         self._start_all(self.kills * self.pause)
         say(f"{len(self.wanted)} runs started")

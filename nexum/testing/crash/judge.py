@@ -42,14 +42,14 @@ class Verdict:
     @property
     def is_clean(self) -> bool:
         """Whether there were runs, every one ended or is held, and nothing was doubled, lost, forgotten or unknown."""
-        return self.runs > 0 and self.duplicate_effects == 0 and self.is_whole
+        return self.duplicate_effects == 0 and self.is_whole
 
     @property
     def is_whole(self) -> bool:
         """The same without a word about duplicates: for a provider that was trusted wrongly on purpose."""
         bad = self.lost_effects + self.unknown_effects + self.failed_runs
         bad += self.late_evidence_missing + self.lost_acknowledgements
-        return bad == 0 and self.terminal + self.held_effects >= self.runs
+        return self.runs > 0 and bad == 0 and self.terminal + self.held_effects >= self.runs
 
 
 def ledger_acts(path: Path) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 from nexum.store.api import Store
 from nexum.store.verbs import Verbs
 from nexum.testing.crash.attack import Attack, Outcome
+from nexum.testing.crash.scenarios import Scenario
 from nexum.testing.crash.world import POISON_AFTER
 from nexum.testing.services import redis_binary
 
@@ -30,13 +31,13 @@ def figures(attack: Attack, outcome: Outcome, seconds: float, versions: Mapping[
     scenario, verdict, attacker = attack.world.scenario, outcome.verdict, outcome.attacker
     attacked, calm = _percentile(outcome.attacked, 0.99), _percentile(outcome.calm, 0.99)
     added = None if attacked is None or calm is None else round(attacked - calm, 2)
-    met = misses(attack, outcome, added)
+    missed = misses(scenario, outcome, added)
     return {
         "scenario": scenario.name,
-        "met": not met,
-        "missed": met,
+        "met": not missed,
+        "missed": missed,
         **asdict(verdict),
-        "upper_bound_95": round(CONFIDENCE / verdict.runs, 6) if verdict.runs and not met else None,
+        "upper_bound_95": round(CONFIDENCE / verdict.runs, 6) if verdict.runs and not missed else None,
         "holds": outcome.doubted,
         "holds_unexplained": outcome.unexplained,
         "holds_decided": outcome.decided,
@@ -57,9 +58,9 @@ def figures(attack: Attack, outcome: Outcome, seconds: float, versions: Mapping[
     }
 
 
-def misses(attack: Attack, outcome: Outcome, added: float | None) -> list[str]:
-    """Which targets were missed; empty when all were met."""
-    scenario, verdict, attacker = attack.world.scenario, outcome.verdict, outcome.attacker
+def misses(scenario: Scenario, outcome: Outcome, added: float | None) -> list[str]:
+    """Which targets were missed, in words; `added` is by how many seconds the 99th percentile was later."""
+    verdict, attacker = outcome.verdict, outcome.attacker
     found = []
     if attacker.done < attacker.wanted:
         found.append(f"only {attacker.done} of {attacker.wanted} attacks were carried out")
