@@ -74,6 +74,7 @@ class Engine:
         self._memory = Memory()
         self._clock = StoreClock()
         self._started: set[tuple[TaskKey, int]] = set()
+        self.may_have_lost = False  # whether `adopt` may find something
         self._lock = threading.RLock()
 
     # what a worker asks
@@ -146,12 +147,10 @@ class Engine:
     def adopt(self) -> list[Work]:
         """Take up tasks that this session holds without knowing: claimed by an answer that never arrived."""
         with self._lock:
-            found = []
-            for claimed in self.store.adopt(self.session):
-                if (claimed.key, claimed.token) not in self._started:
-                    work = self.begin(claimed)
-                    if work is not None:
-                        found.append(work)
+            held = self.store.adopt(self.session)
+            lost = [claimed for claimed in held if (claimed.key, claimed.token) not in self._started]
+            found = [work for work in map(self.begin, lost) if work is not None]
+            self.may_have_lost = False
             return found
 
     def drain(self, run_id: str, *, wait: bool = True) -> None:
@@ -250,11 +249,12 @@ class Engine:
         crash("step.before_commit", run=state.run_id, node=report.task.path)
         try:
             answer = self.store.step(record, made)
+            crash("step.after_commit", run=state.run_id, node=report.task.path)
         except Exception:
             log.exception("the step was not answered; the result is recorded and the run takes the slow path")
+            self.may_have_lost |= made.claim >= 0  # with the answer went the news of what the step has claimed
             self._record_and_drain(report, known.trace)
             return None
-        crash("step.after_commit", run=state.run_id, node=report.task.path)
         return self._after_step(known, made, answer, grown.state)
 
     def _after_step(self, known: Known, made: Advance, answer: StepAnswer, state: State) -> Work | None:

@@ -238,7 +238,9 @@ def test_a_claim_whose_answer_was_lost_is_adopted(store: Store) -> None:
     (work,) = driver.claim(CHAIN)
 
     assert driver.engine.finish(work, driver.execute(work)) is None
+    assert driver.engine.may_have_lost
     (adopted,) = driver.engine.adopt()
+    assert not driver.engine.may_have_lost
     driver.go_on(adopted)
 
     assert adopted.node.id == "b"

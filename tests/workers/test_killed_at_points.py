@@ -45,6 +45,15 @@ def test_a_run_survives_a_kill_at(fleet: Fleet, point: str, sent: int) -> None:
     assert fleet.events(run).count("NodeCompleted") == 3
 
 
+def test_a_run_goes_on_when_the_answer_to_a_step_is_lost_together_with_the_claim_it_made(fleet: Fleet) -> None:
+    armed = f"step.after_commit:mode=raise,node=first,file={fleet.folder / 'marker'}"
+    fleet.worker(processes=1, env={"NEXUM_CRASH": armed})
+    run = fleet.start("Chain", "e")
+    until(lambda: fleet.status(run) == "COMPLETED", SOON)  # nobody died, so nobody else would ever take it up
+    assert (fleet.folder / "marker.1").exists()
+    assert len(fleet.acts("third")) == 1
+
+
 def test_an_effect_without_a_promise_of_its_provider_is_held_when_its_worker_is_killed_after_sending(
     fleet: Fleet,
 ) -> None:

@@ -179,10 +179,12 @@ class Child:
         """A claim and its work, begun before anybody can take the claim for a lost one; and whether there was one."""
         with self._claiming, self._watchdog.limit(Stuck("claiming"), DATABASE_SECONDS):
             try:
+                if (self._engine.may_have_lost or not self._looked_for_lost) and (work := self._adopt()) is not None:
+                    return work, True  # before anything new: a run under load would wait for ever otherwise
                 crash("claim.before")
                 claimed = claim()
                 if claimed is None:
-                    return (None if self._looked_for_lost else self._adopt()), False
+                    return None, False
                 crash("claim.after_commit", node=claimed.key.path, run=claimed.key.run_id)
                 return self._engine.begin(claimed), True
             except UnavailableError as error:
@@ -201,7 +203,7 @@ class Child:
         return next(iter(self._store.claim(self.session, self._serving.queues, 1)), None)
 
     def _adopt(self) -> Work | None:
-        """Look once, when idle, for claims whose answer never arrived; the first is ours to run, the rest go back."""
+        """Look once for claims whose answer never arrived; the first is ours to run, the rest go back."""
         found = self._engine.adopt()
         for work in found[1:]:
             self._engine.release(work)
