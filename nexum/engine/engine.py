@@ -318,6 +318,7 @@ class Engine:
             keep_snapshot(self.store, outcome.known)
         if not isinstance(outcome, Committed) or self.store.has_mail(run_id):
             self._drain(run_id)
+        self.may_have_lost |= keep and bool(ready)  # the answer to this claim, too, may never arrive
         claimed = self.store.claim_one(self.session, ready[0][1]) if keep and ready else None
         for queue, key in ready[claimed is not None :]:
             self._doorbell.ring(queue, key)
