@@ -21,7 +21,8 @@ from nexum.testing.crash.monkey import Monkey
 from nexum.testing.crash.world import World
 
 LANES = 8  # starts at a time
-BUSY = 4  # runs under way while somebody attacks, at least
+BUSY = 4  # runs under way while somebody attacks, at least, once all were started
+DENSE = 0.6  # of the time of the attack the runs that were asked for are started in; then there are always a few
 LOOK_SECONDS = 0.1
 PROGRESS_SECONDS = 5.0
 
@@ -127,7 +128,8 @@ class Attack:
         """
         rage = threading.Thread(target=attacker.rampage, name="attacker", daemon=True)
         rage.start()
-        self._start_all(self.kills * self.pause)
+        share = 1.0 if self.world.scenario.compares else DENSE
+        self._start_all(self.kills * self.pause * share)
         say(f"{len(self.wanted)} runs started")
         limit, told = time.monotonic() + self.world.scenario.grace, time.monotonic()
         while True:
