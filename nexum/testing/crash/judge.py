@@ -66,7 +66,7 @@ def judge(store: Store, ledger: Path, wanted: Mapping[str, str], frozen: Iterabl
     found = statuses(store, list(wanted))
     by_key = Counter(act["key"] for act in acts)
     by_deed = Counter((act["act"], act["body"].get("order_id") or act["body"].get("to")) for act in acts)
-    duplicates = sum(n - 1 for n in by_key.values()) + sum(max(0, n - 1) for n in by_deed.values())
+    twice = sum(n - 1 for n in by_key.values())
     known = {effect.key for effect in effects if effect.state in KNOWN}
     held = [effect for effect in effects if effect.state == "IN_DOUBT"]
     visible = known | {effect.key for effect in effects if effect.state in ("IN_DOUBT", "UNKNOWN", "CLAIMED")}
@@ -82,11 +82,11 @@ def judge(store: Store, ledger: Path, wanted: Mapping[str, str], frozen: Iterabl
         runs=len(wanted),
         terminal=sum(status in ENDED for status in found.values()),
         held_effects=len(held),
-        duplicate_effects=duplicates,
+        duplicate_effects=max(twice, sum(n - 1 for n in by_deed.values())),  # of one key, or of one deed under two keys
         lost_effects=lost,
         unknown_effects=sum(key not in visible for key in by_key),
         failed_runs=sum(status in ENDED and status != "COMPLETED" for status in found.values()),
-        duplicates_injected=sum(n - 1 for n in by_key.values()),
+        duplicates_injected=twice,
         duplicates_alarmed=alarmed,
         late_results=late,
         late_evidence_missing=missing,
