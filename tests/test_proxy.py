@@ -139,7 +139,7 @@ def test_a_reset_ends_what_is_open_and_lets_new_ones_in(line: Proxy) -> None:
 def test_nobody_behind_the_line_is_a_reset() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as once:
         port = once.getsockname()[1]
-    with Proxy("127.0.0.1", port) as line, connected(line) as client, pytest.raises(ConnectionResetError):
+    with Proxy("127.0.0.1", port) as line, pytest.raises(ConnectionResetError), connected(line) as client:
         client.recv(1)
 
 
