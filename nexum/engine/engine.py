@@ -37,7 +37,7 @@ from nexum.engine.reports import (
 from nexum.engine.seal import seal
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
 from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Unanswered, Work
-from nexum.errors import ConfigurationError, InternalError, UnavailableError
+from nexum.errors import ConfigurationError, InternalError, NexumError, UnavailableError
 from nexum.store.api import Advance, Claimed, StepAnswer, Store, TaskKey
 
 log = logging.getLogger("nexum.engine")
@@ -145,12 +145,18 @@ class Engine:
             )
 
     def adopt(self) -> list[Work]:
-        """Take up tasks that this session holds without knowing: claimed by an answer that never arrived."""
+        """Take up tasks that this session holds without knowing. Raises what `begin` does, unless something was found."""
         with self._lock:
-            held = self.store.adopt(self.session)
-            lost = [claimed for claimed in held if (claimed.key, claimed.token) not in self._started]
-            found = [work for work in map(self.begin, lost) if work is not None]
-            self.may_have_lost = False
+            found: list[Work] = []
+            self.may_have_lost = True
+            try:
+                for claimed in self.store.adopt(self.session):
+                    if (claimed.key, claimed.token) not in self._started and (work := self.begin(claimed)) is not None:
+                        found.append(work)
+                self.may_have_lost = False
+            except NexumError:  # the rest is left for the next time
+                if not found:
+                    raise
             return found
 
     def drain(self, run_id: str, *, wait: bool = True) -> None:
@@ -175,11 +181,15 @@ class Engine:
             self._doorbell.ring(queue, key)
 
     def release(self, work: Work) -> None:
-        """Give work back that was certainly not begun."""
+        """Give work back that was certainly not begun; what cannot be given back now is found again by `adopt`."""
         with self._lock:
             self._started.discard((work.task, work.token))
-            if self.store.release(self.session, work.task, work.token):
-                self._doorbell.ring(work.graph.queue, work.task)
+            try:
+                if self.store.release(self.session, work.task, work.token):
+                    self._doorbell.ring(work.graph.queue, work.task)
+            except UnavailableError as error:
+                log.warning("%s could not be given back: %s", work.task, error.message)
+                self.may_have_lost = True
 
     # the step
 
@@ -275,6 +285,7 @@ class Engine:
         try:
             return self._next(known, made, claimed, mail=answer.mail)
         except ELSEWHERE:
+            self.may_have_lost |= claimed is not None
             raise
         except Exception as error:  # noqa: BLE001 (as in `begin`: the step stands, the run does not go on)
             self._give_up(run_id, error, claim)
@@ -336,9 +347,8 @@ class Engine:
 
     def _put_aside(self, task: TaskKey, token: int) -> None:
         """Give back a task of a run that is suspended, or that somebody else holds just now."""
-        run_id = task.run_id
         if self.store.release(self.session, task, token):
-            patiently(lambda: suspend(self.store, run_id, None, actor=self._actor))
+            patiently(lambda: suspend(self.store, task.run_id, None, actor=self._actor))
 
     def _give_up(self, run_id: str, error: Exception, claim: Claim | None) -> None:
         self._memory.forget(run_id)
