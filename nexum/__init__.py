@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nexum.sdk.fluent import workflow
     from nexum.sdk.handles import Handle
     from nexum.sdk.io import IO
-    from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
+    from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
     from nexum.sdk.prompt import Message, Prompt
     from nexum.sdk.tx import Tx
     from nexum.sdk.workflow import Workflow
@@ -59,6 +59,7 @@ __all__ = [
     "Timeouts",
     "Tx",
     "UnavailableError",
+    "Undo",
     "Workflow",
     "__version__",
     "has",
@@ -77,7 +78,7 @@ _ROOMS = {
     "nexum.sdk.fluent": "workflow",
     "nexum.sdk.handles": "Handle",
     "nexum.sdk.io": "IO",
-    "nexum.sdk.policies": "Dedupes Reconcile Retry Timeouts",
+    "nexum.sdk.policies": "Dedupes Reconcile Retry Timeouts Undo",
     "nexum.sdk.prompt": "Message Prompt",
     "nexum.sdk.tx": "Tx",
     "nexum.sdk.workflow": "Workflow",

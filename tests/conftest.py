@@ -57,6 +57,7 @@ def worker_name() -> str:
 PROCESSES = frozenset(
     {
         "test_bad_input",
+        "test_acting",
         "test_beside_a_shop",
         "test_calls_killed",
         "test_celery_workers",
@@ -83,6 +84,7 @@ PROCESSES = frozenset(
         "test_tokens",
         "test_transaction_killed",
         "test_tutorial",
+        "test_undone_once",
         "test_worker_logs",
         "test_worker_start",
         "test_workers_without_broker",

@@ -13,9 +13,10 @@ from datetime import timedelta
 import httpx
 from pydantic import BaseModel
 
+from nexum.errors import NonRetryable
 from nexum.sdk.context import Context
 from nexum.sdk.io import IO
-from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
+from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
 from nexum.sdk.registry import Registry
 from nexum.sdk.workflow import Workflow
 from payments import WORKFLOWS
@@ -174,11 +175,70 @@ def parts(errand: Errand, io: IO) -> Done:
     return Done(name=",".join(made), pid=os.getpid())
 
 
+trip = Workflow("Trip", input=Errand)
+DAY = Dedupes(ttl=timedelta(hours=24))
+
+
+def at_provider(what: str, name: str, ctx: Context) -> Done:
+    """An act in the ledger of the fake provider that PROVIDER names."""
+    answer = httpx.post(
+        os.environ["PROVIDER"] + "/mails",
+        json={"to": name, "subject": what, "body": ""},
+        headers={"Idempotency-Key": ctx.idempotency_key},
+        timeout=10,
+    )
+    return Done(name=answer.raise_for_status().json()["id"], pid=os.getpid())
+
+
+def undo_flight(flight: Done, errand: Errand, ctx: Context) -> Done:
+    return at_provider(f"undo {flight.name}", errand.name, ctx)
+
+
+def undo_car(car: Done, errand: Errand, ctx: Context) -> Done:
+    return at_provider(f"undo {car.name}", errand.name, ctx)
+
+
+def undo_hotel(hotel: Done, errand: Errand, ctx: Context) -> Done:
+    return at_provider(f"undo {hotel.name}", errand.name, ctx)
+
+
+def undo_charge(charge: Done, errand: Errand, ctx: Context) -> Done:
+    return at_provider(f"undo {charge.name}", errand.name, ctx)
+
+
+@trip.effect(tool="flight", provider=DAY, retry=QUICK, compensate=Undo(undo_flight, provider=DAY, retry=QUICK))
+def flight(errand: Errand, ctx: Context) -> Done:
+    return at_provider("flight", errand.name, ctx)
+
+
+@trip.effect(tool="car", provider=DAY, retry=QUICK, compensate=Undo(undo_car, provider=DAY, retry=QUICK))
+def car(errand: Errand, ctx: Context) -> Done:
+    return at_provider("car", errand.name, ctx)
+
+
+@trip.effect(tool="hotel", provider=DAY, retry=QUICK, compensate=Undo(undo_hotel, provider=DAY, retry=QUICK))
+def hotel(errand: Errand, ctx: Context) -> Done:
+    return at_provider("hotel", errand.name, ctx)
+
+
+@trip.effect(tool="charge", provider=DAY, retry=QUICK, compensate=Undo(undo_charge, provider=DAY, retry=QUICK))
+def charge(errand: Errand, flight: Done, car: Done, hotel: Done, ctx: Context) -> Done:
+    note("charge", errand.name)
+    if errand.how == "refused":
+        raise NonRetryable("the card was refused")
+    while errand.how and not os.path.exists(errand.how):  # the file that lets it go on
+        busy(0.02)
+    return at_provider("charge", errand.name, ctx)
+
+
 def _first_time(name: str) -> bool:
     with open(os.environ["ERRANDS_LOG"]) as log:
         return sum(line.startswith(f"hazard {name} ") for line in log) == 1
 
 
 REGISTRY = Registry(
-    [*(workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking, several)), *WORKFLOWS]
+    [
+        *(workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking, several, trip)),
+        *WORKFLOWS,
+    ]
 )

@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 
 from nexum.core.canonical import canonical_bytes, sha256_hex
-from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read, Reconciliation
+from nexum.core.graph.nodes import Compensation, Compute, Effect, Handler, Llm, Param, Read, Reconciliation
 from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.core.run.advance import advance, settle
@@ -20,9 +20,12 @@ from nexum.core.run.events import (
     DoubtResolved,
     EffectInDoubt,
     Error,
+    FailRequested,
     NodeCompleted,
     ReconcileRequested,
+    RetryRequested,
     RunStarted,
+    SkipRequested,
     TimerFired,
 )
 from nexum.core.run.fold import Event, fold
@@ -51,8 +54,14 @@ def params(required: tuple[str, ...], optional: tuple[str, ...] = ()) -> tuple[P
     )
 
 
+def undone_by(name: str, *sources: str, **more: object) -> Compensation:
+    """How the effect `name` is undone: by its output and what it was made from."""
+    handler = Handler(ref=f"m:{name}_undo")
+    return Compensation(handler=handler, output={}, tool=f"undo.{name}", params=params((name, *sources)), **more)  # type: ignore[arg-type]
+
+
 def random_graph(rng: random.Random, size: int | None = None) -> Graph:
-    """Two to eight nodes of every kind, with joins, conditions, nullable parameters, orders and time limits."""
+    """Two to eight nodes of every kind, with joins, conditions, nullable parameters, orders, time limits and undos."""
     names = [f"n{i}" for i in range(size or rng.randint(2, 8))]
     nodes: list[AnyNode] = []
     for place, name in enumerate(names):
@@ -66,7 +75,7 @@ def random_graph(rng: random.Random, size: int | None = None) -> Graph:
             "params": params(required, tuple(s for s in chosen if s not in required)),
             "when": f"{rng.choice(before)} >= {rng.randint(0, 9)}" if before and rng.random() < 0.35 else "",
             "after": tuple(rng.sample(before, 1)) if before and rng.random() < 0.2 else (),
-            "retry": RetryPolicy(max_attempts=rng.randint(1, 3)),
+            "retry": RetryPolicy(max_attempts=rng.randint(1, 3), exhausted=rng.choice(["fail", "fail", "park"])),
             "timeouts": TimeoutPolicy(schedule_to_close=rng.choice([0, 0, 60_000_000])),
         }
         kind = rng.choice(["compute", "read", "effect", "effect", "llm"])
@@ -77,7 +86,22 @@ def random_graph(rng: random.Random, size: int | None = None) -> Graph:
                 handler=Handler(ref=f"m:find_{name}"), params=shared["params"], retry=shared["retry"]
             )
             reconcile = asked if rng.random() < 0.4 else None
-            nodes.append(Effect(tool=f"t.{name}", key=key, doubt=doubt, reconcile=reconcile, **shared))
+            undo = (
+                undone_by(
+                    name,
+                    *required,
+                    retry=RetryPolicy(max_attempts=rng.randint(1, 2)),
+                    reconcile=asked.model_copy(update={"params": params((name,))}) if rng.random() < 0.3 else None,
+                )
+                if rng.random() < 0.6
+                else None
+            )
+            pivot = undo is None and rng.random() < 0.3
+            nodes.append(
+                Effect(
+                    tool=f"t.{name}", key=key, doubt=doubt, reconcile=reconcile, compensate=undo, pivot=pivot, **shared
+                )
+            )
         elif kind == "llm":
             nodes.append(Llm(models=("a", "b")[: rng.randint(1, 2)], repair=rng.randint(0, 2), **shared))
         else:
@@ -119,7 +143,7 @@ class World:
 
     def possible(self) -> list[Cell]:
         """Cells whose attempt could report now."""
-        reporting = (CellStatus.SCHEDULED, CellStatus.STOPPING, CellStatus.IN_DOUBT)
+        reporting = (CellStatus.SCHEDULED, CellStatus.STOPPING, CellStatus.IN_DOUBT, CellStatus.PARKED)
         return sorted(c for c in self.state.open if self.state.cells[c].status in reporting)
 
     def output_of(self, cell: Cell) -> int:
@@ -145,6 +169,8 @@ class World:
         timers = [t for t, due in sorted(self.state.timers.items()) if due <= self.now]
         if timers and self.fails and self.rng.random() < 0.5:  # time limits race with results by intent
             return TimerFired(self.rng.choice(timers))
+        if at.status is CellStatus.PARKED or (self.fails and self.rng.random() < 0.05):
+            return self.request(cell)
         if "/reconcile." in cell.path and self.rng.random() >= self.fails:
             return self.answer(cell, at.attempt)
         if at.status is CellStatus.IN_DOUBT and self.rng.random() < 0.2:
@@ -172,11 +198,23 @@ class World:
         output = self.keep(self.output_of(cell)) if answer == "found" else self.keep(answer)
         return NodeCompleted(cell, output, attempt, answer=answer)
 
-    def play(self, turns: int = 400, cancel_at: int = -1) -> World:
+    def request(self, cell: Cell) -> Body:
+        """What a person could want of this cell, fitting or not."""
+        match self.rng.randrange(4):
+            case 0:
+                return RetryRequested(cell, "again")
+            case 1:
+                return SkipRequested(cell, "without it")
+            case 2:
+                return SkipRequested(cell, "with this", self.keep(self.output_of(cell)))
+            case _:
+                return FailRequested(cell, "give it up")
+
+    def play(self, turns: int = 400, cancel_at: int = -1, compensate: bool = True) -> World:
         """Random messages until the end."""
         for turn in range(turns):
             if turn == cancel_at:
-                self.send(CancelRequested("enough"))
+                self.send(CancelRequested("enough", compensate))
             if not self.turn():
                 break
         return self

@@ -29,10 +29,11 @@ class Choices:
 
 
 class Lazy(NamedTuple):
-    """A command that is imported when it is called; `help` is its first line."""
+    """A command that is imported when it is called: the `command` of a module; `help` is its first line."""
 
     module: str
     help: str
+    command: str = "command"
 
 
 def _note(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -86,7 +87,8 @@ class LazyGroup(click.Group):
             near = difflib.get_close_matches(cmd_name, self._lazy, n=1)
             hint = f"; did you mean `{near[0]}`?" if near else ""
             raise click.UsageError(f"there is no command `{cmd_name}`{hint}", ctx)
-        command: click.Command = import_module(self._lazy[cmd_name].module).command
+        lazy = self._lazy[cmd_name]
+        command: click.Command = getattr(import_module(lazy.module), lazy.command)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

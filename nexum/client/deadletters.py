@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nexum.client.doubts import LONGEST
+from nexum.client.desk import LONGEST
 from nexum.core.canonical import legible
 from nexum.errors import InputError, Problem
 from nexum.errors.misfits import got

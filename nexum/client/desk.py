@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from nexum.broker.doorbell import Doorbell
+from nexum.core.canonical import legible
+from nexum.core.run.events import Cell
 from nexum.engine.draining import drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import load
 from nexum.engine.memory import Known
-from nexum.errors import NexumError
+from nexum.errors import NexumError, Problem
+from nexum.errors.misfits import got
 from nexum.store.api import Store
+
+LONGEST = 2_000  # characters of a reason, a reference, an actor
 
 
 class Desk:
@@ -28,3 +33,20 @@ class Desk:
         if known is None:
             raise NexumError(f"there is no run {self._run_id}", code="NX-R404")
         return known
+
+
+def unfit_text(name: str, text: str, wanted: str) -> Problem | None:
+    """What is wrong with a text that goes into a run's history; with `wanted`, it must say something."""
+    if wanted and not text.strip():
+        return Problem(name, "nothing", wanted)
+    if len(text) > LONGEST:
+        return Problem(name, f"{len(text):,} characters", f"at most {LONGEST:,} characters")
+    if "\x00" in text or legible(text) != text:
+        return Problem(name, got(text), "text without NUL and without halves of surrogate pairs")
+    return None
+
+
+def place_of(cell: Cell) -> str:
+    """A cell as people read it: `refund`, `search[3]`, `verdict (visit 2)`."""
+    item = f"[{cell.item}]" if cell.item >= 0 else ""
+    return f"{cell.path}{item}" + (f" (visit {cell.visit})" if cell.visit > 1 else "")

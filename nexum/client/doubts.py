@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from nexum.broker.doorbell import Doorbell
-from nexum.client.desk import Desk
+from nexum.client.desk import Desk, place_of, unfit_text
 from nexum.client.start import MAX_PAYLOAD
-from nexum.core.canonical import NotCanonicalError, from_bytes, legible, storable_bytes
+from nexum.core.canonical import NotCanonicalError, from_bytes, storable_bytes
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.codec import decode, encode_mail
 from nexum.core.run.events import Cell, DoubtResolved
@@ -30,7 +30,6 @@ from nexum.store.doubts import DoubtRow, doubts
 from nexum.store.verbs import Verbs
 
 OUTCOMES = ("happened", "did_not_happen", "abandon")
-LONGEST = 2_000  # characters of a reason, a reference, an actor
 NOTHING: Final = object()  # no response was given; `None` is one
 
 
@@ -105,14 +104,9 @@ def _check(decision: Decision) -> None:
     found = []
     if decision.outcome not in OUTCOMES:
         found.append(Problem("outcome", got(decision.outcome), f"one of {', '.join(OUTCOMES)}"))
-    for name in ("actor", "reason", "reference"):
-        text: str = getattr(decision, name)
-        if not text.strip() and name != "reference":
-            found.append(Problem(name, "nothing", "who decides" if name == "actor" else "how you know, in a sentence"))
-        elif len(text) > LONGEST:
-            found.append(Problem(name, f"{len(text):,} characters", f"at most {LONGEST:,} characters"))
-        elif "\x00" in text or legible(text) != text:
-            found.append(Problem(name, got(text), "text without NUL and without halves of surrogate pairs"))
+    wanted = {"actor": "who decides", "reason": "how you know, in a sentence", "reference": ""}
+    told = (unfit_text(name, getattr(decision, name), what) for name, what in wanted.items())
+    found.extend(problem for problem in told if problem is not None)
     happened, given = decision.outcome == "happened", decision.response is not NOTHING
     if happened and not given:
         found.append(Problem("response", "nothing", "what the effect's handler would have returned, as JSON"))
@@ -127,7 +121,7 @@ def _check(decision: Decision) -> None:
 def _doubtful(store: Store, known: Known, decision: Decision) -> tuple[CellState, Effect]:
     at = known.state.cells.get(decision.cell)
     if at is None or at.kind != "effect":
-        raise NexumError(f"the run has no effect at {_place(decision.cell)}", code="NX-E404", where=_where(decision))
+        raise NexumError(f"the run has no effect at {place_of(decision.cell)}", code="NX-E404", where=_where(decision))
     if at.status is not CellStatus.IN_DOUBT:
         raise _not_in_doubt(store, known, decision)
     node = known.plan.node_at(decision.cell.path)
@@ -195,7 +189,7 @@ def _not_in_doubt(store: Store, known: Known, decision: Decision) -> ConflictErr
     at = known.state.cells[decision.cell]
     decided = _decided(store, decision)
     now = f"it is {at.status}" + (f", the run is {known.state.phase}" if known.state.phase.is_ended else "")
-    told = f"the effect at {_place(decision.cell)} is not in doubt: {now}"
+    told = f"the effect at {place_of(decision.cell)} is not in doubt: {now}"
     if decided is not None:
         body = decode(decided.type, decision.cell, decided.body)
         assert isinstance(body, DoubtResolved)
@@ -208,11 +202,6 @@ def _decided(store: Store, decision: Decision) -> EventRow | None:
     rows = store.events_after(decision.run_id, 0)
     mine = [row for row in rows if row.type == "DoubtResolved" and Cell(row.path, row.visit, row.item) == decision.cell]
     return mine[-1] if mine else None
-
-
-def _place(cell: Cell) -> str:
-    item = f"[{cell.item}]" if cell.item >= 0 else ""
-    return f"{cell.path}{item}" + (f" (visit {cell.visit})" if cell.visit > 1 else "")
 
 
 def _where(decision: Decision) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from nexum.client.connect import Connection
+from nexum.client.interventions import By, Done, cancel, terminate
 from nexum.core.canonical import Json, from_bytes, sha256_hex
 from nexum.core.run.codec import decode
 from nexum.core.run.events import RUN, RUN_TERMINAL, Body, Cell, RunCancelled, RunCompleted, RunFailed, RunTerminated
@@ -79,6 +82,22 @@ class RunHandle:
             await asyncio.sleep(pause)
         raise self._still_running(timeout)
 
+    def cancel(self, reason: str, *, actor: str = "", compensate: bool = True) -> Done:
+        """Ask the run to end: nothing new begins, effects under way are awaited, and what was done is undone.
+
+        `actor` is who asks (this process when it is not said); without `compensate` what was done stays. Raises
+        `InputError` NX-R220 without a reason, `NexumError` NX-R404, `ConflictError` NX-R409 when the run has ended or is
+        closing already.
+        """
+        here = self.connection
+        by = By(actor or _this_process(), reason)
+        return cancel(here.store, self.run_id, by, compensate=compensate, doorbell=here.doorbell)
+
+    def terminate(self, reason: str, *, actor: str = "") -> Done:
+        """End the run at once: nothing is awaited, nothing undone. Raises as `cancel` does, but for closing runs."""
+        here = self.connection
+        return terminate(here.store, self.run_id, By(actor or _this_process(), reason), doorbell=here.doorbell)
+
     def _pauses(self, timeout: float | None) -> Iterator[float]:
         """One pause for each look; the last look comes when time is up."""
         deadline = None if timeout is None else time.monotonic() + timeout
@@ -92,6 +111,10 @@ class RunHandle:
 
     def _still_running(self, timeout: float | None) -> NexumError:
         return NexumError(f"run {self.run_id} has not ended after {timeout:g} s", code="NX-R411")
+
+
+def _this_process() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def result_of(store: Store, head: Head) -> Json:

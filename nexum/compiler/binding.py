@@ -77,17 +77,22 @@ class Signature:
 
 @dataclass(slots=True)
 class Scope:
-    """What a parameter may name: the workflow's input type, nodes declared before, and those declared later."""
+    """What a parameter may name: the workflow's input type, nodes declared before, and those declared later.
+
+    For the undo of the effect `deed` these are what the effect read and the effect itself; `has_input`: the input too.
+    """
 
     input: Any
     before: Mapping[str, Any]
     later: frozenset[str]
     marks: Marks
+    deed: str = ""
+    has_input: bool = True
 
     @property
     def names(self) -> list[str]:
         """All names that have a value."""
-        return [INPUT, *self.before]
+        return [*([INPUT] if self.has_input else []), *self.before]
 
 
 def bind(declared: Declared, scope: Scope, problems: list[Diagnostic]) -> Signature:
@@ -112,8 +117,9 @@ def bind(declared: Declared, scope: Scope, problems: list[Diagnostic]) -> Signat
             contexts.append(parameter.name)
         elif belongs := scope.marks.kind_of_means(kind):
             means.append(parameter.name)
-            if belongs != declared.kind:
-                message = f"`{declared.id}` is a {declared.kind} node and takes `{parameter.name}: {name_of(kind)}`"
+            if belongs != declared.kind or scope.deed:
+                what = "an undo, which is one act," if scope.deed else f"a {declared.kind} node"
+                message = f"`{declared.id}` is {what} and takes `{parameter.name}: {name_of(kind)}`"
                 problems.append(finding("NX-B151", message, parameter_span(declared, parameter.name)))
         else:
             bound = _bound(declared, parameter.name, kind, scope, problems)
@@ -172,11 +178,21 @@ def _bound(declared: Declared, name: str, kind: Any, scope: Scope, problems: lis
 def _source(name: str, kind: Any, scope: Scope) -> str:
     if name in scope.before:
         return name
+    if not scope.has_input:
+        return ""
     return INPUT if name == INPUT or (kind is scope.input and name not in scope.later) else ""
 
 
 def _unbound(declared: Declared, name: str, scope: Scope) -> Diagnostic:
     at = parameter_span(declared, name)
+    if scope.deed:
+        near = nearest(name, scope.names)
+        fixes = (
+            *((f"rename the parameter to `{near}`",) if near else ()),
+            f"take what `{scope.deed}` read or gave: {', '.join(scope.names)}",
+        )
+        message = f"parameter `{name}` of `{declared.id}` is nothing that `{scope.deed}` read or gave"
+        return finding("NX-B161", message, at, fixes=fixes)
     if name == declared.id:
         return finding("NX-B102", f"`{name}` takes its own output as a parameter", at)
     if name in scope.later:

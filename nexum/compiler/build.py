@@ -25,6 +25,7 @@ from nexum.compiler.reconciling import check_reconcile
 from nexum.compiler.references import Reference
 from nexum.compiler.sources import handler_span, line_span, option_span
 from nexum.compiler.subsume import check_accepts
+from nexum.compiler.undo import check_undo, points_of_no_return
 from nexum.core.expr.build import ref
 from nexum.core.graph.nodes import INPUT, Schema
 from nexum.core.graph.workflow import Graph
@@ -76,6 +77,7 @@ class _Compiler:
                 self._absent.add(node.id)
             self._schemas[node.id] = node.signature.schema
             self._nodes.append(node)
+        self._problems.extend(points_of_no_return(self._nodes))
 
     def emit(self) -> Compiled:
         """The graph, if nothing stands against it."""
@@ -126,6 +128,7 @@ class _Compiler:
             business_key(declared, declared.key, names, problems),
             condition(declared, "accept", self._accept(declared, signature), own, problems),
             check_reconcile(declared, signature, scope, self._schemas, problems),
+            check_undo(declared, signature, self._schemas, kinds, self._marks, problems),
         )
 
     def _accept(self, declared: Declared, signature: Signature) -> object:
@@ -147,11 +150,13 @@ class _Compiler:
 
 
 def _handlers(node: Checked) -> Iterator[BoundHandler]:
-    """The code of a node, and of those who act for it: who asks about an effect must answer with its output."""
+    """The code of a node, and of those who act for it: who asks about an effect must answer with its output, who undoes it."""
     assert node.signature.adapter is not None
     yield _handler(node, node.signature.adapter)
     if node.asking is not None:
         yield _handler(node.asking, node.signature.adapter)
+    if node.undo is not None:
+        yield from _handlers(node.undo)
 
 
 def _handler(node: Checked, output: TypeAdapter[Any]) -> BoundHandler:

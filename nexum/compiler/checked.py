@@ -17,7 +17,7 @@ from nexum.errors import Diagnostic
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """One node: as declared, its bound signature, its expressions, and who asks about it when it is in doubt."""
+    """One node: as declared, its bound signature, its expressions, who asks about it when in doubt, and how it is undone."""
 
     declared: Declared
     signature: Signature
@@ -25,6 +25,7 @@ class Checked:
     key: Expr | None = None
     accept: Expr | None = None
     asking: Checked | None = None
+    undo: Checked | None = None
 
     @property
     def id(self) -> str:

@@ -46,6 +46,8 @@ class Declared:
     doubt: Doubt = field(default_factory=Hold)
     reference: str = ""
     reconcile: Asking | None = None
+    compensate: Declared | None = None  # the undo, an effect of its own
+    pivot: bool = False
     models: tuple[str, ...] = ()
     repair: int = 2
     accept: object = None

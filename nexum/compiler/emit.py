@@ -12,7 +12,7 @@ from nexum.compiler.reads import reads
 from nexum.compiler.sources import definition
 from nexum.core.expr.spell import spell
 from nexum.core.expr.syntax import Expr
-from nexum.core.graph.nodes import Compute, Effect, Handler, Llm, Param, Read, Reconciliation, Transaction
+from nexum.core.graph.nodes import Compensation, Compute, Effect, Handler, Llm, Param, Read, Reconciliation, Transaction
 from nexum.core.graph.workflow import AnyNode
 
 
@@ -21,7 +21,7 @@ def node_of(node: Checked) -> AnyNode:
     declared = node.declared
     shared: dict[str, Any] = {
         "id": declared.id,
-        "handler": Handler(ref=_ref(node), fingerprint=fingerprint(declared.handler, declared.place.line)),
+        "handler": _handler(node),
         "params": tuple(_param(node, param) for param in node.signature.params),
         "output": node.signature.schema,
         "when": _text(node.when),
@@ -46,6 +46,8 @@ def node_of(node: Checked) -> AnyNode:
                 reference=declared.reference,
                 reconcile=reconciliation_of(node),
                 io=bool(node.signature.means),
+                compensate=_compensation(node.undo) if node.undo is not None else None,
+                pivot=declared.pivot,
             )
         case "llm":
             return Llm(
@@ -68,6 +70,26 @@ def reconciliation_of(node: Checked) -> Reconciliation | None:
         "params": tuple(_param(asking, param) for param in asking.signature.params),
     }
     return how.terms.model_copy(update=found)
+
+
+def _compensation(undo: Checked) -> Compensation:
+    declared = undo.declared
+    return Compensation(
+        handler=_handler(undo),
+        params=tuple(_param(undo, param) for param in undo.signature.params),
+        output=undo.signature.schema,
+        tool=declared.tool,
+        doubt=declared.doubt,
+        reconcile=reconciliation_of(undo),
+        reference=declared.reference,
+        retry=declared.retry,
+        timeouts=declared.timeouts,
+    )
+
+
+def _handler(node: Checked) -> Handler:
+    declared = node.declared
+    return Handler(ref=_ref(node), fingerprint=fingerprint(declared.handler, declared.place.line))
 
 
 def _param(node: Checked, param: Bound) -> Param:

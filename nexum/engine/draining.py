@@ -26,6 +26,8 @@ from nexum.core.run.events import (
     RunClosing,
     RunResumed,
     RunSuspended,
+    RunTerminated,
+    SkipRequested,
 )
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.places import call_name
@@ -33,6 +35,7 @@ from nexum.core.run.state import CellStatus, State
 from nexum.core.values import BLOB
 from nexum.crash import crash
 from nexum.engine.changes import changes, new_tasks, task_key, waiting_tasks
+from nexum.engine.claims import seen_by_claims
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import extend, keep_snapshot, load, read_payload
 from nexum.engine.memory import SNAPSHOT_EVERY, Decoded, Known
@@ -171,8 +174,9 @@ class _Round:
     def append(self, message: Body, mail: Mail) -> None:
         """Advance by one message and write it; tasks that were told to stop before they began are answered at once."""
         known, before = self._known, self._known.state
-        if mail.payload and isinstance(message, NodeCompleted | DoubtResolved) and message.output is not None:
+        if mail.payload and isinstance(message, NodeCompleted | DoubtResolved | SkipRequested) and message.output:
             known.remember(message.output.hash, mail.payload)
+        message = seen_by_claims(self._held, before, message, self._now)
         try:
             grown = grow(self._store, known, message, self._now)
         except UnavailableError:
@@ -198,7 +202,7 @@ class _Round:
             rows,
             expected=known.hash,
             applied=_applied(grown),
-            doubted=_keys(grown.state, fact.cell) if isinstance(fact, EffectInDoubt) else (),
+            doubted=_doubted(grown.state, fact),
             settled=self._settled(grown, mail.payload),
         )
         self._held.apply(made)
@@ -280,6 +284,15 @@ def _applied(grown: Grown) -> tuple[str, ...]:
         ):
             taken.extend(_keys(grown.state, body.cell))
     return tuple(taken)
+
+
+def _doubted(state: State, fact: Body) -> tuple[str, ...]:
+    """The effects whose outcome this fact makes uncertain: nobody waits for those of a run that is terminated."""
+    if isinstance(fact, EffectInDoubt):
+        return _keys(state, fact.cell)
+    if isinstance(fact, RunTerminated):
+        return tuple(key for cell in fact.in_flight for key in _keys(state, cell))
+    return ()
 
 
 def _keys(state: State, cell: Cell) -> tuple[str, ...]:

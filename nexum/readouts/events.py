@@ -11,14 +11,17 @@ from nexum.core.run.events import (
     CancelRequested,
     DoubtResolved,
     EffectInDoubt,
+    FailRequested,
     Ignored,
     NodeCancelled,
     NodeCompleted,
     NodeFailed,
+    NodeParked,
     NodeScheduled,
     NodeSkipped,
     NodeStopping,
     ReconcileRequested,
+    RetryRequested,
     RetryScheduled,
     RunCancelled,
     RunClosing,
@@ -28,6 +31,7 @@ from nexum.core.run.events import (
     RunStarted,
     RunSuspended,
     RunTerminated,
+    SkipRequested,
     TimerFired,
 )
 from nexum.core.run.standing import span
@@ -148,7 +152,7 @@ def refs_of(row: ToldRow) -> list[tuple[str, Ref]]:
             named = [("input", body.input)]
         case NodeScheduled():
             named = list(body.inputs)
-        case NodeCompleted() | DoubtResolved():
+        case NodeCompleted() | DoubtResolved() | SkipRequested():
             named = [("output", body.output)]
         case AttemptFailed():
             named = [("answer", body.raw)]
@@ -185,6 +189,8 @@ def _said(body: Body, at: int) -> str:
             return f"cancelled: {body.why}"
         case NodeStopping():
             return f"asked to stop: {body.why}"
+        case NodeParked():
+            return f"parked, waits for a person: {_error(body.error)}"
         case AttemptFailed():
             sent = {"yes": ", was sent", "unknown": ", may have been sent"}.get(body.sent, "")
             return f"attempt {body.attempt} failed{sent}: {_error(body.error)}"
@@ -200,6 +206,12 @@ def _said(body: Body, at: int) -> str:
         case RetryScheduled():
             other = f" with {body.model}" if body.model else ""
             return f"attempt {body.attempt}{other} in {span(max(0, body.not_before - at))}"
+        case RetryRequested():
+            return f"retry asked for: {body.reason}"
+        case SkipRequested():
+            return f"skip {'with a value ' if body.output is not None else ''}asked for: {body.reason}"
+        case FailRequested():
+            return f"failure asked for: {body.reason}"
         case _:
             return _said_of_run(body)
 
@@ -209,7 +221,7 @@ def _said_of_run(body: Body) -> str:
         case TimerFired():
             return f"timer fired: {body.timer.replace('|', ' ')}"
         case CancelRequested():
-            return f"cancel requested: {body.reason}"
+            return f"cancel requested{'' if body.compensate else ', nothing is to be undone'}: {body.reason}"
         case RunSuspended():
             return f"suspended: {_error(body.error)}"
         case RunResumed():
@@ -219,13 +231,23 @@ def _said_of_run(body: Body) -> str:
         case RunCompleted():
             return "run completed"
         case RunFailed():
-            return f"run failed: {_error(body.error)}"
-        case RunCancelled() | RunTerminated():
-            return f"run {'cancelled' if isinstance(body, RunCancelled) else 'terminated'}: {body.reason}"
+            return f"run failed: {_error(body.error)}{_undone(body)}"
+        case RunCancelled():
+            return f"run cancelled: {body.reason}{_undone(body)}"
+        case RunTerminated():
+            doubts = f"; in doubt: {', '.join(cell.path for cell in body.in_doubt)}" if body.in_doubt else ""
+            return f"run terminated: {body.reason}{doubts}"
         case Ignored():
             return f"{body.what} ignored: {body.why}"
         case _:
             return type(body).__name__
+
+
+def _undone(body: RunFailed | RunCancelled) -> str:
+    """What the end of a run says about what it had done."""
+    words = {"all": "; all undone", "some": "; undone in part", "none": "; nothing undone"}.get(body.undone, "")
+    given_up = ", ".join(cell.path for cell in body.given_up)
+    return f"{words}, given up: {given_up}" if given_up else words
 
 
 def _completed(body: NodeCompleted) -> str:
@@ -235,9 +257,11 @@ def _completed(body: NodeCompleted) -> str:
     words = ["completed"]
     if body.by != "attempt":
         words.append(
-            {"reuse": "by reuse: recorded before, not called again", "repair": "by a repair round"}.get(
-                body.by, body.by
-            )
+            {
+                "reuse": "by reuse: recorded before, not called again",
+                "repair": "by a repair round",
+                "person": "by hand",
+            }.get(body.by, body.by)
         )
     if body.source:
         words.append(f"(run {body.source})")

@@ -22,6 +22,7 @@ from nexum.core.run.events import (
     NodeCancelled,
     NodeCompleted,
     NodeFailed,
+    NodeParked,
     NodeScheduled,
     NodeSkipped,
     RetryScheduled,
@@ -159,12 +160,15 @@ def _collect(history: History, row: ToldRow, body: Body) -> None:
             story.scheduled_at, story.scheduled_seq, story.close_by = row.at, row.seq, body.close_by
             story.attempts.append(Attempt(1, row.at, body.not_before, body.model))
         case RetryScheduled() if story:
+            story.error = None
             model = body.model or (story.latest.model if story.latest else "")
             story.attempts.append(Attempt(body.attempt, row.at, body.not_before, model))
         case AttemptFailed() | AttemptStopped() | EffectInDoubt() | DoubtResolved() if story:
             _attempt_ended(story, row, body)
         case NodeCompleted() if story:
             _completed(story, row, body)
+        case NodeParked() if story:
+            story.kind, story.error = story.kind or "effect", body.error
         case NodeFailed() | NodeSkipped() | NodeCancelled() if story:
             story.ended_at, story.ended_seq = row.at, row.seq
             story.error = getattr(body, "error", None)

@@ -10,7 +10,7 @@ from nexum.core.ids import queue_name
 from nexum.core.run.events import Cell
 from nexum.core.run.fold import inner_of
 from nexum.core.run.plan import plan_of
-from nexum.core.run.standing import Fleet
+from nexum.core.run.seen import Fleet
 from nexum.core.run.state import CellStatus
 from nexum.engine.graphs import read_graph
 from nexum.errors import InternalError
@@ -30,6 +30,7 @@ STATES = {
     "retrying": "Retrying",
     "repairing": "Repairing",
     "in_doubt": "In doubt",
+    "parked": "Parked",
     "stopping": "Stopping",
     "completed": "Completed",
     "reused": "Reused",
@@ -194,6 +195,8 @@ def state_of(facts: Facts, node_id: str) -> str:
         return _terminal(story, status)
     if status is CellStatus.IN_DOUBT:
         return "in_doubt"
+    if status is CellStatus.PARKED:
+        return "parked"
     if status in (CellStatus.STOPPING, CellStatus.STOPPED):
         return "stopping"
     if status is CellStatus.ATTEMPT_FAILED:

@@ -6,7 +6,8 @@ import base64
 import binascii
 
 from nexum.core.ids import short
-from nexum.core.run.standing import Situation, explain
+from nexum.core.run.seen import Situation
+from nexum.core.run.standing import explain
 from nexum.errors import InputError
 from nexum.readouts.document import Document, Duration, Instant, StandingView, View, standing_view
 from nexum.readouts.filters import Filter, read_filter

@@ -8,7 +8,7 @@ from typing import Any
 
 from nexum.core.canonical import from_bytes
 from nexum.core.ids import queue_name
-from nexum.core.run.standing import DoubtSeen, Fleet, Situation, TaskSeen, Trouble
+from nexum.core.run.seen import DoubtSeen, Fleet, ParkedSeen, Situation, TaskSeen, Trouble
 from nexum.core.run.state import Phase
 from nexum.store.api import SessionRow
 from nexum.store.reading import EffectRow, RunRow, TaskRow, ToldRow
@@ -66,7 +66,10 @@ def situation(
     failed: dict[str, Trouble] = {}
     doubted: dict[str, int] = {}
     said: dict[str, str] = {}
+    parked: dict[str, ParkedSeen] = {}
     suspended_at, trouble, reason = 0, None, ""
+    undone: str = ""
+    given_up: tuple[str, ...] = ()
     for row in told:
         body = _body(row)
         match row.type:
@@ -77,14 +80,22 @@ def situation(
                 said.pop(row.path, None)
             case "NodeCompleted" | "NodeFailed" if "/reconcile." in row.path:
                 said[row.path.rpartition("/")[0]] = _answer(row.type, body)
+            case "NodeParked":
+                parked[row.path] = ParkedSeen(row.path, row.at, _trouble(body.get("error")))
+            case "RetryRequested" | "SkipRequested" | "FailRequested":
+                parked.pop(row.path, None)
             case "RunSuspended":
                 suspended_at, trouble = row.at, _trouble(body.get("error"))
             case "RunResumed":
                 suspended_at, trouble = 0, None
             case "RunClosing" | "RunFailed":
-                trouble = _trouble(body.get("error"), *body.get("cell", [""])[:1])
+                trouble = _trouble(body.get("error"), *body.get("cell", [""])[:1]) if "error" in body else trouble
             case "CancelRequested" | "RunCancelled" | "RunTerminated":
                 reason = str(body.get("reason", ""))
+        if row.type == "RunClosing":
+            parked.clear()  # what was parked on the way forward is dropped
+        if row.type in ("RunFailed", "RunCancelled"):
+            undone, given_up = str(body.get("undone", "")), tuple(str(cell[0]) for cell in body.get("given_up", ()))
     tasks = tuple(tasks)
     again = {(task.path, task.visit, task.item) for task in tasks}  # to be sent again, and in doubt no more
     most, phase = attempts or {}, phase_of(run.status)
@@ -103,6 +114,9 @@ def situation(
             for row in effects
             if row.state == "IN_DOUBT" and (row.path, row.visit, row.item) not in again
         ),
+        parked=tuple(parked.values()),
+        undone=undone,
+        given_up=given_up,
         trouble=trouble,
         reason=reason,
         fleet=fleet or Fleet(live=crew.serving(queue_name(run.workflow, run.version))),

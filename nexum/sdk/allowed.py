@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from nexum.core.canonical import NotCanonicalError, canonical_bytes
 from nexum.errors.misfits import got
 from nexum.sdk.handles import Handle
-from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
+from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
 
 
 class Misfit(NamedTuple):
@@ -40,7 +40,7 @@ def misfits(given: Mapping[str, Any]) -> Iterator[Misfit]:
             yield from _unspelt(value)
 
 
-def misfits_of(policy: Retry | Timeouts | Dedupes | Reconcile) -> Iterator[Misfit]:
+def misfits_of(policy: Retry | Timeouts | Dedupes | Reconcile | Undo) -> Iterator[Misfit]:
     """The fields of a policy that hold a value of a wrong type."""
     for field in fields(policy):
         value = getattr(policy, field.name)
@@ -119,6 +119,11 @@ _OPTIONS: Mapping[str, Allowed] = {
         "a function that asks the provider, or a Reconcile, for example Reconcile(find_refund)",
     ),
     "reference": _TEXT,
+    "compensate": Allowed(
+        lambda value: value is None or isinstance(value, Undo) or _is_function(value),
+        "a function, or an Undo, for example Undo(cancel, retry=Retry(max_attempts=10))",
+    ),
+    "pivot": Allowed(lambda value: isinstance(value, bool), "True or False"),
     "model": _TEXT,
     "fallback": Allowed(lambda value: _is_list(value, _is_text), "a list of models"),
     "repair": Allowed(_is_whole, "a whole number between 0 and 20"),
@@ -143,4 +148,6 @@ _FIELDS: Mapping[tuple[type, str], Allowed] = {
     (Reconcile, "gap"): _LENGTH,
     (Reconcile, "retry"): _OPTIONS["retry"],
     (Reconcile, "timeouts"): _OPTIONS["timeouts"],
+    (Undo, "handler"): Allowed(lambda value: _is_function(value), "a function"),
+    **{(Undo, name): _OPTIONS[name] for name in ("tool", "retry", "timeouts", "provider", "reconcile", "reference")},
 }

@@ -13,7 +13,7 @@ from nexum.core.graph import policies as graph
 from nexum.errors.misfits import got
 from nexum.sdk.allowed import misfits, misfits_of
 from nexum.sdk.handles import Handle
-from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts
+from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
 
 Node = Handle[..., Any, Any] | str
 Problem = tuple[str, str, str]  # code, option, message
@@ -50,7 +50,8 @@ class EffectOptions(NodeOptions, total=False):
     text; without it the key names run, node and visit. `provider`: `Dedupes(ttl=...)` when the provider honours the key
     for so long, so that a request with unknown outcome may be sent again. `reconcile`: a function that asks the provider
     what became of it, where the request may not be sent again; see `Reconcile`. Without either, doubt waits for a person.
-    `reference`: the path of the provider's own reference in the output.
+    `reference`: the path of the provider's own reference in the output. `compensate`: how it is undone when the run fails
+    or is cancelled, a function or an `Undo`. `pivot`: once it is done, neither it nor what stands above it is undone.
     """
 
     tool: str
@@ -58,6 +59,8 @@ class EffectOptions(NodeOptions, total=False):
     provider: Dedupes
     reconcile: Callable[..., Any] | Reconcile
     reference: str
+    compensate: Callable[..., Any] | Undo
+    pivot: bool
 
 
 class LlmOptions(NodeOptions, total=False):
@@ -81,6 +84,8 @@ def declared(kind: str, node_id: str, handler: Callable[..., Any], at: Author, o
     fitting = _fitting(options, problems)
     make = {"effect": _effect, "llm": _llm}.get(kind)
     own = make(fitting, problems) if make else {}
+    if own.get("compensate") is not None:
+        own["compensate"] = _undo(named(node_id), own["compensate"], at, own["tool"], problems)
     shared = _common(at.workflow, fitting, problems)
     name = named(node_id)
     return Declared(kind=kind, id=name, handler=handler, place=at.place, **shared, **own, problems=tuple(problems))
@@ -123,7 +128,35 @@ def _effect(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, An
         "doubt": _doubt(options.get("provider"), problems),
         "reconcile": _asking(options.get("reconcile"), problems),
         "reference": options.get("reference", ""),
+        "compensate": options.get("compensate"),
+        "pivot": options.get("pivot", False),
     }
+
+
+def _undo(
+    effect: str, given: Callable[..., Any] | Undo, at: Author, tool: str, problems: list[Problem]
+) -> Declared | None:
+    """How an effect is undone: an effect of its own. None when its options are wrong, which then are problems."""
+    undo = given if isinstance(given, Undo) else Undo(given)
+    wrong = [("NX-B124", "compensate", f"`compensate=`: {misfit.message}") for misfit in misfits_of(undo)]
+    problems.extend(wrong)
+    if wrong:
+        return None
+    found: list[Problem] = []
+    declared = Declared(
+        kind="effect",
+        id=f"{effect}/undo",
+        handler=undo.handler,
+        place=at.place,
+        retry=_policy("retry", undo.retry, graph.RetryPolicy(), found),
+        timeouts=_policy("timeouts", undo.timeouts, graph.TimeoutPolicy(), found),
+        tool=undo.tool or f"{tool}.undo",
+        doubt=_doubt(undo.provider, found),
+        reconcile=_asking(undo.reconcile, found),
+        reference=undo.reference,
+    )
+    problems.extend((code, "compensate", f"`compensate=`: {message}") for code, _, message in found)
+    return declared
 
 
 def _llm(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:

@@ -20,7 +20,8 @@ class Retry:
     `first_wait` follows the first failure and grows by `factor` up to `ceiling`; `jitter` is a share of the wait, added
     at random so that runs that failed together do not return together. `retry_on` and `never_on` name exceptions, by
     class or by dotted name: with `retry_on` only those are tried again, those of `never_on` never are. An effect is only
-    ever tried again when it is known that the request was not sent.
+    ever tried again when it is known that the request was not sent. `exhausted="park"` keeps a node whose attempts are used
+    up for a person, who retries it, does without it or lets it fail; else it fails by itself.
     """
 
     max_attempts: int = 3
@@ -31,6 +32,7 @@ class Retry:
     jitter: float = 0.1
     retry_on: tuple[type[BaseException] | str, ...] = ()
     never_on: tuple[type[BaseException] | str, ...] = ()
+    exhausted: Literal["fail", "park"] = "fail"
 
     def policy(self) -> graph.RetryPolicy:
         """The same in the terms of the graph. Raises `pydantic.ValidationError` for a value out of range."""
@@ -43,6 +45,7 @@ class Retry:
             jitter=self.jitter,
             retry_on=tuple(map(error_name, self.retry_on)),
             never_on=tuple(map(error_name, self.never_on)),
+            exhausted=self.exhausted,
         )
 
 
@@ -105,6 +108,24 @@ class Reconcile:
             retry=self.retry.policy(),
             timeouts=self.timeouts.policy(),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """How an effect is undone, where a function alone does not say enough.
+
+    The parameters of `handler` are named like those of the effect, and like the effect itself for its output. `tool` is what
+    the undo touches (the effect's tool and `.undo` when it is not said); the rest means what it means for an effect. An undo
+    whose attempts are used up is parked for a person, whatever `retry` says. `reconcile` takes what the undo takes.
+    """
+
+    handler: Callable[..., Any]
+    tool: str = ""
+    retry: Retry = field(default_factory=Retry)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    provider: Dedupes | None = None
+    reconcile: Callable[..., Any] | Reconcile | None = None
+    reference: str = ""
 
 
 def micros(length: timedelta) -> int:

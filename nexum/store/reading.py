@@ -22,7 +22,10 @@ COUNT_CAP = 10_000
 OPEN = ("RUNNING", "CLOSING")
 LIVE = ("LIVE", "DRAINING")
 RECENT = 100  # events from a run's end in which the reason of its standing is looked for
-_TOLD = ("RunSuspended", "RunResumed", "AttemptFailed", "EffectInDoubt", "RunClosing", "CancelRequested")
+_TOLD = (
+    *("RunSuspended", "RunResumed", "AttemptFailed", "EffectInDoubt", "RunClosing", "CancelRequested"),
+    *("NodeParked", "RetryRequested", "SkipRequested", "FailRequested"),
+)
 
 
 class Reader(Protocol):

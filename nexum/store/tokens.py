@@ -22,7 +22,7 @@ SCOPES = {
     "runs:read": "lists, runs, events; no payloads",
     "runs:start": "starting runs",
     "payloads:read": "inputs, outputs, prompts and replies",
-    "operate": "deciding about effects in doubt, dead letters and breakers",
+    "operate": "ending runs, mending their nodes; deciding about effects in doubt, dead letters and breakers",
 }
 PREFIX = "nx_"
 ID = 8  # characters of a token's id

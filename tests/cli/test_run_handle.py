@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from nexum.core.graph.workflow import Graph
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import CancelRequested, Error, RunTerminated
 from nexum.engine.work import Failed
-from nexum.errors import HandlerError, InternalError, NexumError
+from nexum.errors import ConflictError, HandlerError, InternalError, NexumError
 from nexum.settings import Settings
 from nexum.store.api import Mail
 from nexum.store.connect import open_store
@@ -147,3 +148,22 @@ def test_a_run_that_does_not_exist_is_said(driver: Driver) -> None:
     with pytest.raises(NexumError) as caught:
         run.status()
     assert caught.value.code == "NX-R404"
+
+
+def test_a_run_is_cancelled_by_its_handle_and_says_who_asked(driver: Driver) -> None:
+    run = handle(driver, ONE)
+
+    done = run.cancel("customer withdrew", actor="mika")
+
+    assert (done.run_status, run.status()) == ("CANCELLED", "CANCELLED")
+    request = next(row for row in driver.events(run.run_id) if row.type == "CancelRequested")
+    assert request.actor == "mika"
+    with pytest.raises(ConflictError, match="has ended as CANCELLED"):
+        run.terminate("at once")
+
+
+def test_a_run_is_terminated_by_its_handle_in_the_name_of_this_process(driver: Driver) -> None:
+    run = handle(driver, ONE)
+
+    assert run.terminate("gone mad").run_status == "TERMINATED"
+    assert driver.events(run.run_id)[-1].actor.endswith(f":{os.getpid()}")

@@ -102,7 +102,7 @@ def test_a_model_that_stays_busy_gives_way_to_the_next() -> None:
     busy(world, VERDICT)
 
     at = world.state.cells[VERDICT]
-    assert (at.model, at.attempt, at.model_from) == ("b", 3, 3)
+    assert (at.model, at.attempt, at.counted_from) == ("b", 3, 3)
     busy(world, VERDICT)
     assert world.state.cells[VERDICT].attempt == 4
 

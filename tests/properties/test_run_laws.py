@@ -98,14 +98,14 @@ def test_every_run_comes_to_an_end_or_waits_for_a_person(seed: int, cancelled: b
 
 @given(SEEDS)
 @BUDGET
-def test_a_run_that_has_not_ended_has_a_task_or_a_doubt(seed: int) -> None:
+def test_a_run_that_has_not_ended_has_a_task_a_doubt_or_a_parked_node(seed: int) -> None:
     played = world(seed, fails=0.4)
     going = True
     while going:
         state = played.state
         if not state.phase.is_ended:
-            doubts = [c for c in state.open if state.cells[c].status is CellStatus.IN_DOUBT]
-            assert tasks_of(played.plan, state) or doubts
+            people = [c for c in state.open if state.cells[c].status in (CellStatus.IN_DOUBT, CellStatus.PARKED)]
+            assert tasks_of(played.plan, state) or people
         going = played.turn()
 
 

@@ -6,20 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from nexum.core.run.standing import (
-    DAY,
-    HOUR,
-    MINUTE,
-    SECOND,
-    STANDINGS,
-    DoubtSeen,
-    Fleet,
-    Situation,
-    TaskSeen,
-    Trouble,
-    explain,
-    span,
-)
+from nexum.core.run.seen import DoubtSeen, Fleet, Situation, TaskSeen, Trouble
+from nexum.core.run.standing import DAY, HOUR, MINUTE, SECOND, STANDINGS, explain, span
 from nexum.core.run.state import Phase
 from nexum.errors import entry
 

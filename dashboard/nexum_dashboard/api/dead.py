@@ -9,7 +9,7 @@ from ninja import Body, Path, Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
 from nexum.client.deadletters import Ignoring, ignore, notice
-from nexum.client.doubts import LONGEST
+from nexum.client.desk import LONGEST
 from nexum.readouts.dead import DeadDetail, DeadList, read_dead, read_group
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
 from nexum_dashboard.pages.respond import MissingError

@@ -9,7 +9,8 @@ from ninja import Body, Path, Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
 from nexum.client.asking import ask_provider
-from nexum.client.doubts import LONGEST, NOTHING, Decision, resolve
+from nexum.client.desk import LONGEST
+from nexum.client.doubts import NOTHING, Decision, resolve
 from nexum.core.run.events import Cell
 from nexum.readouts.document import Document
 from nexum.readouts.doubt import MOST, DoubtDetail, DoubtList, read_doubt, read_doubts

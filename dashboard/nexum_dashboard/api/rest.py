@@ -22,14 +22,14 @@ from nexum.readouts.runs import MOST, RunList, read_runs
 from nexum.readouts.versions import VersionList, read_versions
 from nexum.store import reading
 from nexum.store.reading import RunRow
-from nexum_dashboard.api import dead, doubts
+from nexum_dashboard.api import acting, dead, doubts
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
 from nexum_dashboard.api.callers import Bearer
 from nexum_dashboard.api.problems import MEDIA_TYPE, register
 from nexum_dashboard.pages.respond import MissingError
 from nexum_dashboard.place import connection, store
 
-ABOUT = "Start runs of Nexum and read where they stand. Times are RFC 3339 in UTC, durations seconds."
+ABOUT = "Start runs of Nexum, act on them, and read where they stand. Times are RFC 3339 in UTC, durations seconds."
 REPEATED = "idempotency-key:"  # before the header's value, in the run key that it makes
 BIGGEST = (1 << 63) - 1
 
@@ -86,6 +86,7 @@ api = Api(
 register(api)
 api.add_router("/effects", doubts.router)
 api.add_router("/dead-letters", dead.router)
+api.add_router("", acting.router)
 
 RunId = Annotated[str, Path(max_length=64, examples=["0198c2a4-0000-7000-8000-000000000000"])]
 

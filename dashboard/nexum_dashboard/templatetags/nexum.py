@@ -34,6 +34,7 @@ TONES = {
     "in_doubt": "doubt",
     "no_worker": "bad",
     "needs_attention": "bad",
+    "parked": "bad",
     "failed": "bad",
     "resolved": "warn",
 }
@@ -44,6 +45,7 @@ ICONS = {
     "waiting": "retrying",
     "resolved": "completed",
     "needs_attention": "flag",
+    "parked": "flag",
 }
 
 

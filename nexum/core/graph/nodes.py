@@ -104,7 +104,8 @@ class Effect(_Node):
 
     `key` is the expression of a business key (unique over all runs of a tenant); empty means derived from the cell.
     `reference` is the path of the provider's own reference in the output. `io`: the handler touches the world through
-    journaled calls alone, so that it may be run again, and doubt is about a call and never about the node.
+    journaled calls alone, so that it may be run again, and doubt is about a call and never about the node. A `pivot` is a
+    point of no return: once it has completed, it and everything above it stays done.
     """
 
     kind: Literal["effect"] = "effect"
@@ -115,6 +116,7 @@ class Effect(_Node):
     reference: str = ""
     reconcile: Reconciliation | None = None
     compensate: Compensation | None = None
+    pivot: bool = False
 
     @cached_property
     def asking(self) -> Read | None:

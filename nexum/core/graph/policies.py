@@ -19,7 +19,10 @@ class Frozen(BaseModel):
 
 
 class RetryPolicy(Frozen):
-    """How often, and how patiently, a node is tried. Waits are in microseconds; `jitter` is a share of the wait."""
+    """How often, and how patiently, a node is tried. Waits are in microseconds; `jitter` is a share of the wait.
+
+    `exhausted` is what happens after the last attempt: the node fails, or it is parked until a person decides.
+    """
 
     max_attempts: int = Field(default=3, ge=1, le=1_000_000)
     backoff: Literal["exponential", "linear", "fixed"] = "exponential"
@@ -29,6 +32,7 @@ class RetryPolicy(Frozen):
     jitter: float = Field(default=0.1, ge=0.0, le=1.0)
     retry_on: tuple[str, ...] = ()
     never_on: tuple[str, ...] = ()
+    exhausted: Literal["fail", "park"] = "fail"
 
 
 class TimeoutPolicy(Frozen):

@@ -7,6 +7,8 @@ failure. Where another attempt under the same key is not allowed any more, the f
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import MINUTE, Dedupes
 from nexum.core.run.asking import last_asking
@@ -16,19 +18,25 @@ from nexum.core.run.events import (
     AttemptStopped,
     Body,
     CancelRequested,
+    Cell,
     DoubtResolved,
     EffectInDoubt,
+    FailRequested,
     Ignored,
     NodeCompleted,
     ReconcileRequested,
+    RetryRequested,
     RunResumed,
     RunSuspended,
     RunTerminated,
+    SkipRequested,
     TimerFired,
 )
 from nexum.core.run.fold import parent_of
+from nexum.core.run.ledger import serves_undo
 from nexum.core.run.places import call_name
 from nexum.core.run.plan import Plan
+from nexum.core.run.requesting import misfit
 from nexum.core.run.state import CellState, CellStatus, Phase, State
 
 LINGERS = 2 * MINUTE  # a process that has outrun its time is ended by its watchdog within this
@@ -68,7 +76,12 @@ def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
             return message
         case RunResumed():
             return message if state.suspended else _ignored(message, "the run is not suspended")
-        case RunTerminated() | RunSuspended() | Ignored():
+        case RetryRequested() | SkipRequested() | FailRequested():
+            why = misfit(state, message, now)
+            return _ignored(message, why) if why else message
+        case RunTerminated():
+            return replace(message, in_doubt=_in_doubt(state))
+        case RunSuspended() | Ignored():
             return message
         case _:
             return _ignored(message, f"{type(message).__name__} does not come from outside")
@@ -83,7 +96,8 @@ def _accept_completion(state: State, message: NodeCompleted) -> Body:
     if at.kind == "effect" and doubtful_calls(state, message.cell):
         return _ignored(message, "its calls are in doubt")
     if at.status in _REPORTING or at.status is CellStatus.IN_DOUBT:
-        return message
+        late = state.phase is Phase.CLOSING and at.kind == "effect" and not serves_undo(message.cell)
+        return replace(message, late=True) if late else message
     if at.status is CellStatus.ATTEMPT_FAILED and at.kind == "effect":
         return _ignored(message, "waits for a decision")
     return _ignored(message, f"the cell is {at.status}")
@@ -126,7 +140,7 @@ def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -
         and at.status is CellStatus.SCHEDULED
         and message.error.retryable
         and not at.overdue
-        and at.attempt < node.retry.max_attempts
+        and at.attempt - at.counted_from + 1 < node.retry.max_attempts
         and now - at.scheduled_at < node.doubt.ttl * SAFE_SHARE
     )
 
@@ -170,6 +184,15 @@ def _accept_timer(state: State, message: TimerFired, now: int) -> Body:
     if due > now:
         return _ignored(message, f"the timer is due at {due}, not yet")
     return message
+
+
+def _in_doubt(state: State) -> tuple[Cell, ...]:
+    """Where an effect may have acted without anybody knowing."""
+    return tuple(cell for cell in sorted(state.open) if _may_have_acted(state.cells[cell]))
+
+
+def _may_have_acted(at: CellState) -> bool:
+    return at.status is CellStatus.IN_DOUBT or at.doubtful
 
 
 def _ignored(message: Body, why: str) -> Ignored:

@@ -16,6 +16,7 @@ from nexum.core.run.events import Body, Cell, Error, NodeCancelled, NodeFailed, 
 from nexum.core.run.fold import parent_of
 from nexum.core.run.places import call_name
 from nexum.core.run.plan import Plan
+from nexum.core.run.requesting import BY_HAND, failed_by_hand
 from nexum.core.run.state import CellState, CellStatus, State
 
 
@@ -67,6 +68,8 @@ def _after_doubt(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Bo
 def _resumed(state: State, parent: Cell, above: CellState) -> Body:
     if above.overdue or above.stopping == "timeout":
         return NodeFailed(parent, overdue_error(parent))
+    if above.stopping.startswith(BY_HAND):
+        return failed_by_hand(parent, above.stopping.removeprefix(BY_HAND))
     if above.stopping:
         return NodeCancelled(parent, above.stopping)
     return RetryScheduled(parent, above.attempt + 1, state.now)

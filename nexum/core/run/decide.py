@@ -1,7 +1,8 @@
 """What follows from what is known: graph + state -> the next group of decisions.
 
-The order is part of the semantics: closing first, then effects in doubt and their askings, then ended attempts and fired timers, then readiness in graph order,
-then the end. The first non-empty group is returned; the caller appends and folds it as a whole and asks again, until the
+The order is part of the semantics: what a person asked, then closing, then effects in doubt and their askings, then ended
+attempts and fired timers, then readiness in graph order, then the end. The first non-empty group is returned; the caller
+appends and folds it as a whole and asks again, until the
 answer is empty. After that fixed point nothing follows until the next fact.
 
 `decide` sees no clock but the recorded time of the last fact (`state.now`), and no payload but those that `wanted` named.
@@ -10,23 +11,24 @@ answer is empty. After that fixed point nothing follows until the next fact.
 from __future__ import annotations
 
 from nexum.core.graph.nodes import Effect
-from nexum.core.run.asking import ask, is_needed
-from nexum.core.run.attempts import after_failure, after_repair, overdue_error
+from nexum.core.run.asking import ask
+from nexum.core.run.attempts import abandon_round, after_failure, after_repair, out_of_attempts, overdue_error
 from nexum.core.run.calls import after_calls
+from nexum.core.run.closing import wind_down
 from nexum.core.run.events import (
     Body,
     Cell,
     NodeCancelled,
     NodeFailed,
     NodeStopping,
-    RunCancelled,
     RunClosing,
     RunCompleted,
-    RunFailed,
 )
 from nexum.core.run.fold import inner_of, parent_of
+from nexum.core.run.ledger import is_undo
 from nexum.core.run.plan import Plan
 from nexum.core.run.ready import Values, current, enter, wanted
+from nexum.core.run.requesting import BY_HAND, answer, failed_by_hand
 from nexum.core.run.state import CellState, CellStatus, Phase, State
 
 __all__ = ["decide", "wanted"]
@@ -39,8 +41,10 @@ def decide(plan: Plan, state: State, values: Values) -> list[Body]:
     """
     if state.suspended or state.phase.is_ended or state.phase is Phase.NEW:
         return []
+    if state.requested is not None:
+        return answer(plan, state, state.requested)
     if state.phase is Phase.CLOSING:
-        return ask(plan, state) or after_calls(plan, state) or _settle_attempts(plan, state) or _wind_down(plan, state)
+        return ask(plan, state) or after_calls(plan, state) or _settle_attempts(plan, state) or wind_down(plan, state)
     return (
         _close(plan, state)
         or ask(plan, state)
@@ -54,7 +58,7 @@ def decide(plan: Plan, state: State, values: Values) -> list[Body]:
 def _close(plan: Plan, state: State) -> list[Body]:
     """Whether the run must begin to close: somebody cancelled it, or a node has failed for good."""
     if state.cancel_reason:
-        return [RunClosing("cancelled")]
+        return [RunClosing("cancelled", compensate=state.compensate)]
     for cell in state.fresh:
         at = state.cells[cell]
         if at.status is CellStatus.FAILED and parent_of(cell) is None:
@@ -71,14 +75,15 @@ def _settle_attempts(plan: Plan, state: State) -> list[Body]:
             continue
         if at.status is CellStatus.STOPPED:
             found.append(_stopped(cell, at))
-        elif state.phase is Phase.CLOSING:
+        elif state.phase is Phase.CLOSING and not is_undo(cell):
             continue
         elif at.status is CellStatus.ATTEMPT_FAILED:
             found.extend(after_failure(plan, state, cell, at))
-            found.extend(_abandon_round(state, cell, at))
+            if at.overdue:
+                found.extend(abandon_round(state, cell, at))
         elif at.status is CellStatus.SCHEDULED and at.overdue:
             found.append(_overdue(plan, cell))
-        elif parent_of(cell) is not None and at.status.is_terminal:
+        elif at.kind == "llm" and at.status.is_terminal and parent_of(cell) is not None:
             found.extend(after_repair(state, cell, at))
             if not found and at.status is CellStatus.FAILED:
                 found.extend(_parent_goes_on(plan, state, cell))
@@ -94,15 +99,6 @@ def _parent_goes_on(plan: Plan, state: State, cell: Cell) -> list[Body]:
     return after_failure(plan, state, parent, above) if above.status is CellStatus.ATTEMPT_FAILED else []
 
 
-def _abandon_round(state: State, cell: Cell, at: CellState) -> list[Body]:
-    """An overdue model cell ends while its repair round is open: the round ends with it."""
-    if not at.overdue or not at.rounds:
-        return []
-    round_cell = Cell(f"{cell.path}/repair.{at.repairs}", cell.visit, cell.item)
-    last = state.cells.get(round_cell)
-    return [NodeCancelled(round_cell, "not needed")] if last is not None and not last.status.is_terminal else []
-
-
 def _overdue(plan: Plan, cell: Cell) -> Body:
     if isinstance(plan.node_at(cell.path), Effect):
         return NodeStopping(cell, "timeout")
@@ -111,29 +107,10 @@ def _overdue(plan: Plan, cell: Cell) -> Body:
 
 def _stopped(cell: Cell, at: CellState) -> Body:
     if at.stopping == "timeout":
-        return NodeFailed(cell, overdue_error(cell))
+        return out_of_attempts(cell, overdue_error(cell), at.error)
+    if at.stopping.startswith(BY_HAND):
+        return failed_by_hand(cell, at.stopping.removeprefix(BY_HAND))
     return NodeCancelled(cell, at.stopping or "closing")
-
-
-def _wind_down(plan: Plan, state: State) -> list[Body]:
-    """Stop what is open; when nothing is, the run ends by its first cause."""
-    found: list[Body] = []
-    for cell in sorted(state.open, key=lambda c: (plan.graph.order.get(c.path.partition("/")[0], 0), c)):
-        at = state.cells[cell]
-        if is_needed(state, cell):
-            continue
-        if (at.kind == "effect" and at.status is CellStatus.SCHEDULED) or (
-            at.status is CellStatus.IN_DOUBT and not at.stopping
-        ):
-            found.append(NodeStopping(cell, "closing"))
-        elif at.status in (CellStatus.SCHEDULED, CellStatus.ATTEMPT_FAILED) and inner_of(cell) != "io":
-            found.append(NodeCancelled(cell, "closing"))
-    if found or state.open:
-        return found
-    if state.cause == "cancelled":
-        return [RunCancelled(state.cancel_reason)]
-    assert state.cause_error is not None
-    return [RunFailed(state.cause_error, state.cause_cell)]
 
 
 def _end(plan: Plan, state: State) -> list[Body]:

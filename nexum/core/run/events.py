@@ -82,15 +82,18 @@ class NodeScheduled:
 
 @dataclass(frozen=True, slots=True)
 class NodeSkipped:
-    """Decision: the current visit will not run; `why` is a sentence."""
+    """Decision: the current visit will not run; `why` is a sentence. `by` is "person" when somebody asked for it."""
 
     cell: Cell
     why: str
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class NodeCompleted:
-    """Fact or decision: the cell has its output. `by` is attempt, repair, reuse, or call (a call that a handler journaled); `late` means nobody will read it.
+    """Fact or decision: the cell has its output.
+
+    `by` is attempt, repair, reuse, person, or call (a call that a handler journaled); `late`: nobody will read it.
 
     `journal` is what a language model was asked and what it answered. `answer` is what the asking of a provider found out:
     found (then `output` is the effect's), not_found or cannot_tell (then `output` is the reason, a text). `source` is the
@@ -111,10 +114,11 @@ class NodeCompleted:
 
 @dataclass(frozen=True, slots=True)
 class NodeFailed:
-    """Decision: the cell has failed for good."""
+    """Decision: the cell has failed for good. `by` is "person" when somebody asked for it."""
 
     cell: Cell
     error: Error
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +135,14 @@ class NodeStopping:
 
     cell: Cell
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class NodeParked:
+    """Decision: no attempt is left that the policy allows; the cell waits for a person, and keeps its inputs and key."""
+
+    cell: Cell
+    error: Error
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +215,41 @@ class ReconcileRequested:
 
 @dataclass(frozen=True, slots=True)
 class RetryScheduled:
-    """Decision: the next attempt of the same visit, same inputs, same key; not before the instant `not_before`."""
+    """Decision: the next attempt of the same visit, same inputs, same key; not before the instant `not_before`.
+
+    `by` is "person" when somebody asked for it: such an attempt costs none of those that the policy allows.
+    """
 
     cell: Cell
     attempt: int
     not_before: int
     model: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryRequested:
+    """Fact: somebody wants the next attempt now: of a cell that waits for its time, or of a parked one."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SkipRequested:
+    """Fact: somebody wants the run to go on without this cell: with `output` in place of its own, or with none."""
+
+    cell: Cell
+    reason: str
+    output: Ref | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailRequested:
+    """Fact: somebody wants this cell to fail for good; where an undo is meant, that it is given up."""
+
+    cell: Cell
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,9 +261,10 @@ class TimerFired:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """Fact: somebody wants the run to end without completing."""
+    """Fact: somebody wants the run to end without completing; with `compensate`, what it has done is undone."""
 
     reason: str
+    compensate: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,11 +283,15 @@ class RunResumed:
 
 @dataclass(frozen=True, slots=True)
 class RunClosing:
-    """Decision: nothing new is scheduled; what is under way is stopped or awaited. `cause` is failed or cancelled."""
+    """Decision: nothing new is scheduled; what is under way is stopped or awaited. `cause` is failed or cancelled.
+
+    With `compensate`, deeds are undone once nothing is open any more.
+    """
 
     cause: str
     error: Error | None = None
     cell: Cell = RUN
+    compensate: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,25 +303,37 @@ class RunCompleted:
 
 @dataclass(frozen=True, slots=True)
 class RunFailed:
-    """Decision: the first cause, and the cell where it arose."""
+    """Decision: the first cause, and the cell where it arose.
+
+    `undone` says how many of the deeds that can be undone were: all, some, none, or "" where there was nothing to undo.
+    `given_up` are the undos that a person gave up.
+    """
 
     error: Error
     cell: Cell = RUN
+    undone: str = ""
+    given_up: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunCancelled:
-    """Decision: the run ended because somebody asked for it."""
+    """Decision: the run ended because somebody asked for it. `undone` and `given_up` as in `RunFailed`."""
 
     reason: str
+    undone: str = ""
+    given_up: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunTerminated:
-    """Fact: ended at once, without waiting; `in_flight` lists the cells that were under way."""
+    """Fact: ended at once, nothing awaited, nothing undone.
+
+    `in_flight` are the effects that somebody was executing, `in_doubt` those that may have acted.
+    """
 
     reason: str
     in_flight: tuple[Cell, ...] = ()
+    in_doubt: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,12 +352,16 @@ Body = (
     | NodeFailed
     | NodeCancelled
     | NodeStopping
+    | NodeParked
     | AttemptFailed
     | AttemptStopped
     | EffectInDoubt
     | DoubtResolved
     | ReconcileRequested
     | RetryScheduled
+    | RetryRequested
+    | SkipRequested
+    | FailRequested
     | TimerFired
     | CancelRequested
     | RunSuspended

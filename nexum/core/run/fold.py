@@ -21,15 +21,20 @@ from nexum.core.run.events import (
     DoubtResolved,
     EffectInDoubt,
     Error,
+    FailRequested,
     NodeCompleted,
+    NodeParked,
     NodeScheduled,
+    RetryRequested,
     RetryScheduled,
     RunClosing,
     RunStarted,
+    SkipRequested,
     TimerFired,
 )
+from nexum.core.run.ledger import enter
 from nexum.core.run.places import call_name
-from nexum.core.run.state import CellState, CellStatus, State
+from nexum.core.run.state import CellState, CellStatus, Requested, State
 from nexum.core.run.transitions import next_cell, next_phase
 from nexum.core.values import HERE, Ref
 
@@ -40,6 +45,7 @@ _DECISIONS = frozenset(
         "NodeFailed",
         "NodeCancelled",
         "NodeStopping",
+        "NodeParked",
         "RetryScheduled",
         "RunClosing",
         "RunCompleted",
@@ -47,6 +53,7 @@ _DECISIONS = frozenset(
         "RunCancelled",
     }
 )
+_DECIDED = frozenset({"repair", "person"})  # a completion that follows from another event
 
 
 class Event(NamedTuple):
@@ -60,7 +67,7 @@ class Event(NamedTuple):
 def is_fact(body: Body) -> bool:
     """Whether the body came from outside; facts carry a dedupe key, decisions do not."""
     if isinstance(body, NodeCompleted):
-        return body.by != "repair"
+        return body.by not in _DECIDED
     if isinstance(body, DoubtResolved):
         return body.by != "reconcile"
     return type(body).__name__ not in _DECISIONS
@@ -72,6 +79,8 @@ def fold(state: State, event: Event) -> State:
     if event.seq != state.seq + 1:
         raise ValueError(f"event {event.seq} does not follow {state.seq}")
     fact = is_fact(body)
+    if state.requested is not None:  # whatever follows a request is its answer
+        state = state._replace(requested=None)
     state = state._replace(seq=event.seq, now=event.at if fact else state.now, fresh=() if fact else state.fresh)
     return _FOLDS[type(body).__name__](state, event)
 
@@ -88,7 +97,7 @@ def cell_of_timer(timer: str) -> Cell:
 
 
 def parent_of(cell: Cell) -> Cell | None:
-    """The cell that an inner activation (`verdict/repair.1`) belongs to."""
+    """The cell that an inner activation (`verdict/repair.1`, `refund/undo`) belongs to."""
     path, slash, _ = cell.path.rpartition("/")
     return cell._replace(path=path) if slash else None
 
@@ -182,7 +191,11 @@ def _completed(state: State, event: Event) -> State:
     state = _known_call(state, body.cell)
     told = {"answer": body.answer, "answered_at": event.at} if body.answer else {}
     output = _place(body.output, event)
-    return _finish(state, body.cell, "NodeCompleted", output=output, reference=body.reference, **told)
+    at = state.cells.get(body.cell)
+    state = _finish(state, body.cell, "NodeCompleted", output=output, reference=body.reference, **told)
+    if at is None or at.kind != "effect":
+        return state
+    return enter(state, body.cell, at, output, body.by, body.source)
 
 
 def _finish(state: State, cell: Cell, event: str, **changes: Any) -> State:
@@ -208,6 +221,17 @@ def _ended(state: State, event: Event) -> State:
     error = getattr(body, "error", None)
     changes = {"error": replace(error, trace="")} if error is not None else {}
     return _finish(state, body.cell, type(body).__name__, **changes)
+
+
+def _parked(state: State, event: Event) -> State:
+    body = event.body
+    assert isinstance(body, NodeParked)
+    before = state.cells.get(body.cell, CellState(CellStatus.PARKED, kind="effect"))
+    status = next_cell(_status(state, body.cell), "NodeParked")
+    after = before._replace(status=status, error=replace(body.error, trace=""), overdue=False, close_by=0, stopping="")
+    state = _put(state, body.cell, after)
+    timer = timer_of(body.cell)  # how long a person takes is nobody's timeout
+    return state._replace(timers=state.timers.delete(timer)) if timer in state.timers else state
 
 
 def _attempt_failed(state: State, event: Event) -> State:
@@ -256,7 +280,12 @@ def _retry(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, RetryScheduled)
     before = state.cells[body.cell]
-    other_model = bool(body.model) and body.model != before.model
+    other_model = bool(body.model) and (body.model != before.model or before.status is CellStatus.PARKED)
+    counted_from = before.counted_from
+    if other_model or before.status is CellStatus.PARKED:
+        counted_from = body.attempt
+    elif body.by:
+        counted_from += 1
     after = before._replace(
         status=next_cell(before.status, "RetryScheduled"),
         attempt=body.attempt,
@@ -264,7 +293,7 @@ def _retry(state: State, event: Event) -> State:
         retry_after=0,
         repairable=False,
         model=body.model or before.model,
-        model_from=body.attempt if other_model else before.model_from,
+        counted_from=counted_from,
         rounds=0 if other_model else before.rounds,
     )
     return _put(state, body.cell, after)
@@ -275,9 +304,11 @@ def _resolved(state: State, event: Event) -> State:
     assert isinstance(body, DoubtResolved)
     if body.outcome == "happened":
         output = _place(body.output, event)
-        return _finish(
+        at = state.cells[body.cell]
+        state = _finish(
             state, body.cell, "NodeCompleted", output=output, reference=body.reference, doubtful=False, ask_now=False
         )
+        return enter(state, body.cell, at, output, "attempt")
     before = state.cells[body.cell]
     status = next_cell(before.status, "DoubtResolved")
     if before.stopping and not call_name(body.cell):
@@ -309,6 +340,7 @@ def _closing(state: State, event: Event) -> State:
         cause=body.cause,
         cause_error=body.error,
         cause_cell=body.cell,
+        compensate=body.compensate,
     )
 
 
@@ -324,7 +356,16 @@ def _run_ended(state: State, event: Event) -> State:
 def _cancel(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, CancelRequested)
-    return state._replace(cancel_reason=body.reason or "no reason given")
+    return state._replace(cancel_reason=body.reason or "no reason given", compensate=body.compensate)
+
+
+def _requested(state: State, event: Event) -> State:
+    body: Any = event.body
+    output = _place(getattr(body, "output", None), event)
+    return state._replace(requested=Requested(body.cell, _WISHES[type(body)], body.reason, output))
+
+
+_WISHES: dict[type[Any], str] = {RetryRequested: "retry", SkipRequested: "skip", FailRequested: "fail"}
 
 
 _NOTHING = State("")
@@ -337,6 +378,7 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "NodeFailed": _ended,
     "NodeCancelled": _ended,
     "NodeStopping": _stopping,
+    "NodeParked": _parked,
     "AttemptFailed": _attempt_failed,
     "AttemptStopped": _moved,
     "EffectInDoubt": _moved,
@@ -345,6 +387,9 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "RetryScheduled": _retry,
     "TimerFired": _timer,
     "CancelRequested": _cancel,
+    "RetryRequested": _requested,
+    "SkipRequested": _requested,
+    "FailRequested": _requested,
     "RunSuspended": lambda state, event: state._replace(suspended=True),
     "RunResumed": lambda state, event: state._replace(suspended=False, fresh=tuple(sorted(state.cells))),
     "RunClosing": _closing,

@@ -9,12 +9,13 @@ from immutables import Map
 from nexum.core.canonical import canonical_bytes, from_bytes
 from nexum.core.run.codec import CODERS
 from nexum.core.run.events import Cell
-from nexum.core.run.state import CellState, CellStatus, Phase, State
+from nexum.core.run.state import CellState, CellStatus, Deed, Phase, Requested, State
 
 _CELL_FIELDS = tuple(
     (name, default, *CODERS[CellState.__annotations__[name].__forward_arg__])
     for name, default in CellState._field_defaults.items()
 )
+_PAIRS = CODERS["tuple[tuple[str, Ref | None], ...]"]
 
 
 def freeze(state: State) -> bytes:
@@ -38,6 +39,9 @@ def freeze(state: State) -> bytes:
         "cause_error": CODERS["Error | None"][0](state.cause_error) if state.cause_error is not None else None,
         "cause_cell": list(state.cause_cell),
         "cancel_reason": state.cancel_reason,
+        "compensate": state.compensate,
+        "ledger": {key: _freeze_deed(deed) for key, deed in sorted(state.ledger.items())},
+        "requested": None if state.requested is None else _freeze_requested(state.requested),
     }
     return canonical_bytes(spelled)
 
@@ -67,6 +71,9 @@ def thaw(data: bytes) -> State:
         cause_error=CODERS["Error | None"][1](error) if error is not None else None,
         cause_cell=Cell(*spelled["cause_cell"]),
         cancel_reason=spelled["cancel_reason"],
+        compensate=spelled["compensate"],
+        ledger=Map({key: _thaw_deed(deed) for key, deed in spelled["ledger"].items()}),
+        requested=None if spelled["requested"] is None else _thaw_requested(spelled["requested"]),
     )
 
 
@@ -82,3 +89,21 @@ def _freeze_cell(at: CellState) -> dict[str, Any]:
 def _thaw_cell(spelled: dict[str, Any]) -> CellState:
     values = {name: read(spelled[name]) for name, _, _, read in _CELL_FIELDS if name in spelled}
     return CellState(status=CellStatus(spelled["status"]), **values)
+
+
+def _freeze_deed(deed: Deed) -> list[Any]:
+    return [list(deed.cell), _PAIRS[0](deed.inputs), deed.output and list(deed.output), deed.late, deed.undone]
+
+
+def _thaw_deed(spelled: list[Any]) -> Deed:
+    cell, inputs, output, late, undone = spelled
+    return Deed(Cell(*cell), _PAIRS[1](inputs), output and CODERS["Ref"][1](output), late, undone)
+
+
+def _freeze_requested(request: Requested) -> list[Any]:
+    return [list(request.cell), request.what, request.reason, request.output and list(request.output)]
+
+
+def _thaw_requested(spelled: list[Any]) -> Requested:
+    cell, what, reason, output = spelled
+    return Requested(Cell(*cell), what, reason, output and CODERS["Ref"][1](output))

@@ -7,9 +7,11 @@ a run with a node at work *is* moving. Times are microseconds since 1970 by the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from nexum.core.ids import short
+from nexum.core.run.ledger import UNDO
+from nexum.core.run.seen import DoubtSeen, Situation, TaskSeen, Trouble
 from nexum.core.run.state import Phase
 
 SECOND = 1_000_000
@@ -31,87 +33,6 @@ STANDINGS = {
     "cancelled": "Cancelled",
     "terminated": "Terminated",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """An error as it was recorded: its code, its message, and where it arose ("" when nowhere in particular)."""
-
-    code: str
-    message: str
-    path: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskSeen:
-    """One task: an attempt that waits or is under way.
-
-    `since` is when it became ready or was claimed; `worker` names who holds it ("" when nobody does); `silent` is how long
-    that worker has not been heard of beyond its lease, in microseconds (0: it is alive). `trouble` is the last failure.
-    `key` is the business key that another run holds, at `holder` (RUN/NODE) since `held_since`; `doubted`: it is in doubt
-    there.
-    """
-
-    path: str
-    attempt: int
-    since: int
-    attempts: int = 0
-    not_before: int = 0
-    worker: str = ""
-    silent: int = 0
-    trouble: Trouble | None = None
-    key: str = ""
-    holder: str = ""
-    held_since: int = 0
-    doubted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class DoubtSeen:
-    """An effect whose outcome nobody knows.
-
-    `asks_at` is when its provider is asked next (0: not by itself), `asker` the worker that is asking just now. `said` is
-    what came of the last asking, in words. `can_ask`: its version says whom to ask.
-    """
-
-    path: str
-    since: int
-    tool: str = ""
-    asks_at: int = 0
-    asker: str = ""
-    said: str = ""
-    can_ask: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """Who serves the queue of this version: how many processes, when the last one left (0: never seen), tasks ahead."""
-
-    live: int = 0
-    last_left: int = 0
-    ahead: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """Everything that a standing is made from. `trouble` is the run's error, or that of its suspension.
-
-    `broken` is the code that says why nothing can be appended to an open run ("" when it can).
-    """
-
-    run_id: str
-    workflow: str
-    version: str
-    phase: Phase
-    started_at: int
-    ended_at: int = 0
-    suspended_at: int = 0
-    broken: str = ""
-    tasks: tuple[TaskSeen, ...] = ()
-    doubts: tuple[DoubtSeen, ...] = ()
-    trouble: Trouble | None = None
-    reason: str = ""
-    fleet: Fleet = field(default_factory=Fleet)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +67,8 @@ def _explained(seen: Situation, now: int) -> Standing:
         return _suspended(seen)
     if seen.doubts:
         return _in_doubt(seen, now)
+    if seen.parked and not seen.tasks:
+        return _parked(seen, now)
     if seen.phase is Phase.CLOSING:
         return _closing(seen, now)
     working = [task for task in seen.tasks if task.worker]
@@ -188,7 +111,7 @@ def _ended(seen: Situation) -> Standing:
         case Phase.COMPLETED:
             return Standing("completed", seen.ended_at, f"Completed in {took}.")
         case Phase.CANCELLED:
-            return Standing("cancelled", seen.ended_at, f"Cancelled after {took}{_because(seen.reason)}.")
+            return Standing("cancelled", seen.ended_at, f"Cancelled after {took}{_because(seen.reason)}.{_deeds(seen)}")
         case Phase.TERMINATED:
             return Standing("terminated", seen.ended_at, f"Terminated after {took}{_because(seen.reason)}.")
         case _:
@@ -197,7 +120,7 @@ def _ended(seen: Situation) -> Standing:
             return Standing(
                 "failed",
                 seen.ended_at,
-                f"{where} after {took}{_told(trouble)}.",
+                f"{where} after {took}{_told(trouble)}.{_deeds(seen)}",
                 who="the author of the workflow",
                 commands=show,
                 docs=trouble.code,
@@ -276,8 +199,7 @@ def _ways_out(effect: str, *, can_ask: bool) -> tuple[str, ...]:
 
 
 def _closing(seen: Situation, now: int) -> Standing:
-    open_paths = ", ".join(dict.fromkeys(_node(task.path) for task in seen.tasks))
-    waits = f" Waits for {open_paths} to stop." if open_paths else ""
+    waits = _waits(seen)
     told = _told(seen.trouble) if seen.trouble else _because(seen.reason)
     if seen.tasks and not seen.fleet.live:
         found = _no_worker(seen, min(seen.tasks, key=lambda task: task.since), now)
@@ -286,6 +208,50 @@ def _closing(seen: Situation, now: int) -> Standing:
         )
     since = min((task.since for task in seen.tasks), default=0)
     return Standing("closing", since, f"Closing{told}.{waits}", docs=seen.trouble.code if seen.trouble else "")
+
+
+def _waits(seen: Situation) -> str:
+    """What a closing run waits for: first for what goes forward to stop, then for undos."""
+    forward = dict.fromkeys(_node(task.path) for task in seen.tasks if not task.path.endswith(UNDO))
+    if forward:
+        return f" Waits for {', '.join(forward)} to stop."
+    undoing = dict.fromkeys(_node(task.path.removesuffix(UNDO)) for task in seen.tasks)
+    parked = dict.fromkeys(_node(each.path) for each in seen.parked)
+    return (f" Undoing {', '.join(undoing)}." if undoing else "") + (
+        f" {', '.join(parked)} {'waits' if len(parked) == 1 else 'wait'} for a person." if parked else ""
+    )
+
+
+def _parked(seen: Situation, now: int) -> Standing:
+    first = min(seen.parked, key=lambda each: each.since)
+    node = f"{seen.run_id}/{first.path}"
+    more = f" {len(seen.parked) - 1} more wait like it." if len(seen.parked) > 1 else ""
+    undo = first.path.endswith(UNDO)
+    what = f"{_node(first.path.removesuffix(UNDO))} could not be undone" if undo else f"{_node(first.path)} is parked"
+    means = "It stays done" if undo else "It waits"
+    return Standing(
+        "needs_attention",
+        first.since,
+        f"{what}{_told(first.trouble)}. {means} until somebody decides, for {span(now - first.since)} by now.{more}",
+        who="a person who can mend the cause, or do without",
+        commands=(
+            f"nexum retry {node}",
+            f"nexum skip {node} --value @FILE --reason TEXT",
+            f"nexum fail {node} --reason TEXT",
+        ),
+        docs=first.trouble.code,
+    )
+
+
+def _deeds(seen: Situation) -> str:
+    """What the end of a run says about what it had done."""
+    words = {
+        "all": " All that it had done is undone.",
+        "some": " What it had done is undone in part.",
+        "none": " What it had done is not undone.",
+    }.get(seen.undone, "")
+    given_up = ", ".join(_node(path.removesuffix(UNDO)) for path in seen.given_up)
+    return f"{words} Given up: {given_up}." if given_up else words
 
 
 def _running(seen: Situation, working: list[TaskSeen], now: int) -> Standing:

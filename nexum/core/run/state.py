@@ -37,13 +37,17 @@ _ENDED = frozenset({Phase.COMPLETED, Phase.FAILED, Phase.CANCELLED, Phase.TERMIN
 
 
 class CellStatus(StrEnum):
-    """Where one cell stands. ATTEMPT_FAILED and STOPPED last only inside one advance, but for a repair under way."""
+    """Where one cell stands. ATTEMPT_FAILED and STOPPED last only inside one advance, but for a repair under way.
+
+    PARKED waits for a person.
+    """
 
     SCHEDULED = "SCHEDULED"
     ATTEMPT_FAILED = "ATTEMPT_FAILED"
     STOPPING = "STOPPING"
     STOPPED = "STOPPED"
     IN_DOUBT = "IN_DOUBT"
+    PARKED = "PARKED"
     COMPLETED = "COMPLETED"
     SKIPPED = "SKIPPED"
     FAILED = "FAILED"
@@ -62,7 +66,8 @@ class CellState(NamedTuple):
     """One cell. `inputs` are kept while the cell is open; `output` once it has completed.
 
     `overdue`: schedule_to_close has passed. `doubtful`: an attempt of this effect may have acted. `repairs` counts repair
-    rounds of this visit, `rounds` those since the current model was asked first, at attempt `model_from`.
+    rounds of this visit, `rounds` those since the current model was asked first. `counted_from` is the attempt from which
+    the policy counts: the first of the current model, or the first after a person asked for another.
 
     An effect in doubt: `quiet_from` is the instant from which nobody can send it any more, `asked` counts
     the askings of its provider, `asked_before` those before this doubt, and `ask_now` says that a person wants another one.
@@ -90,7 +95,7 @@ class CellState(NamedTuple):
     doubtful: bool = False
     repairs: int = 0
     rounds: int = 0
-    model_from: int = 1
+    counted_from: int = 1
     quiet_from: int = 0
     asked: int = 0
     asked_before: int = 0
@@ -100,9 +105,32 @@ class CellState(NamedTuple):
     reference: str = ""
 
 
+class Deed(NamedTuple):
+    """What an effect did: where, from which inputs, with which output.
+
+    `late`: it happened while the run was closing, so nobody has read it. `undone`: its undo has completed.
+    """
+
+    cell: Cell
+    inputs: tuple[tuple[str, Ref | None], ...]
+    output: Ref | None
+    late: bool = False
+    undone: bool = False
+
+
+class Requested(NamedTuple):
+    """What a person asks for a cell: `what` is retry, skip or fail. It is answered by the very next decision."""
+
+    cell: Cell
+    what: str
+    reason: str
+    output: Ref | None = None
+
+
 _NO_CELLS: Map[Cell, CellState] = Map()
 _NO_TIMERS: Map[str, int] = Map()
 _NONE_OPEN: Map[Cell, bool] = Map()
+_NO_DEEDS: Map[str, Deed] = Map()
 
 
 class State(NamedTuple):
@@ -110,7 +138,8 @@ class State(NamedTuple):
 
     `open` holds the cells without a terminal event; `settled` counts nodes (not repair rounds) that readers may pass.
     `timers` maps armed timers to the instant at which they fall due. `now` is the recorded time of the last fact, the
-    only clock that decisions see.
+    only clock that decisions see. `ledger` holds what this run has done to the world, by effect key; a result that another
+    run left under a business key is not among it. `compensate`: a closing run undoes its deeds.
     """
 
     run_id: str
@@ -132,6 +161,9 @@ class State(NamedTuple):
     cause_error: Error | None = None
     cause_cell: Cell = RUN
     cancel_reason: str = ""
+    compensate: bool = True
+    ledger: Map[str, Deed] = _NO_DEEDS
+    requested: Requested | None = None
 
 
 def _quick(kind: type[Any]) -> None:

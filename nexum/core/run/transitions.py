@@ -4,8 +4,8 @@ A cell is born by `NodeScheduled` or `NodeSkipped`. SCHEDULED means that an atte
 knows no claims. An attempt that ends badly leaves ATTEMPT_FAILED, from which `decide` moves it in the same advance, by
 `RetryScheduled` or `NodeFailed`; only a language model's cell may stand there longer, while a repair round (a cell of
 its own, `verdict/repair.1`) is open. A cell that was asked to stop is STOPPING until its attempt has reported. IN_DOUBT is
-left by evidence alone: a timeout never turns an effect into FAILED while its outcome is unknown. Terminal cells never
-move.
+left by evidence alone: a timeout never turns an effect into FAILED while its outcome is unknown. PARKED is left by a
+person alone, or with the run. Terminal cells never move.
 """
 
 from __future__ import annotations
@@ -22,19 +22,31 @@ CELL: dict[C | None, dict[str, C]] = {
         "NodeScheduled": C.SCHEDULED,
         "NodeSkipped": C.SKIPPED,
         "NodeFailed": C.FAILED,  # its condition ended in a real error
+        "NodeParked": C.PARKED,  # an undo whose input was not recorded
     },
     C.SCHEDULED: {
         "AttemptFailed": C.ATTEMPT_FAILED,
         "EffectInDoubt": C.IN_DOUBT,
         "NodeStopping": C.STOPPING,
+        "RetryScheduled": C.SCHEDULED,  # a person does not want to wait
         "NodeCompleted": C.COMPLETED,
+        "NodeSkipped": C.SKIPPED,
         "NodeFailed": C.FAILED,
         "NodeCancelled": C.CANCELLED,
     },
     C.ATTEMPT_FAILED: {
         "RetryScheduled": C.SCHEDULED,
         "EffectInDoubt": C.IN_DOUBT,  # a call that was made again
+        "NodeParked": C.PARKED,
         "NodeCompleted": C.COMPLETED,
+        "NodeSkipped": C.SKIPPED,
+        "NodeFailed": C.FAILED,
+        "NodeCancelled": C.CANCELLED,
+    },
+    C.PARKED: {
+        "RetryScheduled": C.SCHEDULED,
+        "NodeCompleted": C.COMPLETED,
+        "NodeSkipped": C.SKIPPED,
         "NodeFailed": C.FAILED,
         "NodeCancelled": C.CANCELLED,
     },
@@ -44,7 +56,7 @@ CELL: dict[C | None, dict[str, C]] = {
         "EffectInDoubt": C.IN_DOUBT,
         "NodeCompleted": C.COMPLETED,
     },
-    C.STOPPED: {"NodeFailed": C.FAILED, "NodeCancelled": C.CANCELLED},
+    C.STOPPED: {"NodeFailed": C.FAILED, "NodeParked": C.PARKED, "NodeCancelled": C.CANCELLED},
     C.IN_DOUBT: {
         "DoubtResolved": C.ATTEMPT_FAILED,
         "NodeStopping": C.IN_DOUBT,

@@ -103,6 +103,17 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E301",
+        "what an undo needs was not recorded",
+        "An undo takes a value that its effect was never given, because the node that makes it had been skipped.",
+        "An undo that is called with a guess could undo something else. The deed stands, and a person is asked.",
+        (
+            "undo it by hand and say so: `nexum skip RUN/NODE/undo --value @FILE --reason TEXT`",
+            "or leave it done: `nexum fail RUN/NODE/undo --reason TEXT`",
+            "take the value in the undo with or without: `x: X | None`",
+        ),
+    ),
+    Entry(
         "NX-E401",
         "decision about an effect is not complete",
         "What decides a doubt needs an outcome, somebody who decides and a reason, and a response when it happened.",

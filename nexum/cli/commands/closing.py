@@ -1,0 +1,64 @@
+"""`nexum cancel` and `nexum terminate`: how people end a run."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from nexum.cli.acting import WHO, by, say, why
+from nexum.cli.project import open_project
+from nexum.cli.reference import find_run
+from nexum.cli.verb import Choices, verb
+from nexum.client.interventions import cancel as cancel_run
+from nexum.client.interventions import terminate as terminate_run
+
+
+@verb("cancel", short_help="Ask a run to end, and undo what it has done.")
+@click.argument("run")
+@why(required=True)
+@click.option("--no-compensate", is_flag=True, help="Leave what was done; without, it is undone.")
+@click.option("--actor", "who", default="", metavar="NAME", help=WHO)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal.")
+@click.pass_obj
+def cancel(choices: Choices, run: str, reason: str, no_compensate: bool, who: str, yes: bool) -> int:
+    """Ask RUN to end: nothing new begins, effects under way are awaited, and what was done is undone.
+
+    RUN is an id, its beginning or end, `key:order-1042`, `@last` or `@last:WORKFLOW`.
+    """
+    project = open_project(choices)
+    run_id = find_run(project.store, run)
+    deeds = "what it has done stays done" if no_compensate else "what it has done is undone where it can be"
+    _confirm(choices, f"run {run_id} is asked to end; {deeds}", yes)
+    done = cancel_run(
+        project.store,
+        run_id,
+        by(who, reason),
+        compensate=not no_compensate,
+        doorbell=project.connection.doorbell,
+    )
+    return say(choices, "cancel", done)
+
+
+@verb("terminate", short_help="End a run at once; nothing is undone.")
+@click.argument("run")
+@why(required=True)
+@click.option("--actor", "who", default="", metavar="NAME", help=WHO)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal.")
+@click.pass_obj
+def terminate(choices: Choices, run: str, reason: str, who: str, yes: bool) -> int:
+    """End RUN at once: nothing is awaited and nothing undone. Says which effects are in doubt as a result.
+
+    RUN is an id, its beginning or end, `key:order-1042`, `@last` or `@last:WORKFLOW`.
+    """
+    project = open_project(choices)
+    run_id = find_run(project.store, run)
+    _confirm(choices, f"run {run_id} ends at once; nothing is awaited, nothing undone", yes)
+    done = terminate_run(project.store, run_id, by(who, reason), doorbell=project.connection.doorbell)
+    return say(choices, "terminate", done)
+
+
+def _confirm(choices: Choices, told: str, yes: bool) -> None:
+    if sys.stdin.isatty() and not (yes or choices.json):
+        click.echo(told, err=True)
+        click.confirm("Do this?", default=False, abort=True, err=True)
