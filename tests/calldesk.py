@@ -78,12 +78,23 @@ async def abook(order: Order, io: IO) -> Receipt:
 ASYNC = aflow.build()
 
 
+kflow = Workflow("KeyedCalls", input=Order)
+
+
+@kflow.effect(tool="bank", key="input.number", retry=NOW)
+def once(order: Order, io: IO) -> Receipt:
+    return ACTS["book"](order, io)
+
+
+KEYED = kflow.build()
+
+
 class Desk:
     """One session's engine and executor on a store."""
 
     def __init__(self, store: Store, session: str = "s1") -> None:
         self.driver = Driver(store, session=session)
-        self.attempts = Attempts([CALLS, ASYNC], door=Door(), max_payload=10_000)
+        self.attempts = Attempts([CALLS, ASYNC, KEYED], door=Door(), max_payload=10_000)
 
     def start(self, workflow: Any = CALLS, number: str = "o-1") -> str:
         """Start a run; gives its id."""

@@ -19,7 +19,7 @@ from datetime import timedelta
 
 from pydantic import BaseModel
 
-from nexum import Context, Dedupes, Message, Prompt, Retry, Timeouts, Workflow, has, in_, not_, size, workflow
+from nexum import IO, Context, Dedupes, Message, Prompt, Retry, Timeouts, Tx, Workflow, has, in_, not_, size, workflow
 
 
 class Claim(BaseModel):
@@ -66,7 +66,25 @@ def done(refund: str | None) -> bool:
     return refund is not None
 
 
+@agent.transaction(after=done)
+def book(refund: str | None, tx: Tx) -> int:
+    return tx.connection.exec_driver_sql("SELECT 1").rowcount
+
+
+async def search(text: str) -> Purchase:
+    return Purchase(order_id=text, amount=1)
+
+
+@agent.effect(tool="travel")
+async def travel(book: int, io: IO) -> str:
+    reveal_type(await io.acall(search, "a", name="search"))
+    reveal_type(io.read(len, "abc"))
+    return io.call(str.upper, "a", provider=Dedupes(ttl=timedelta(hours=1)))
+
+
 built = agent.build()
+reveal_type(book.out)
+reveal_type(travel.out)
 reveal_type(purchase.out)
 reveal_type(verdict.out)
 reveal_type(refund.out)
@@ -80,6 +98,10 @@ reveal_type(fluent.build())
 """
 
 REVEALED = [
+    "Purchase",
+    "int",
+    "int",
+    "str",
     "Purchase",
     "Verdict",
     "str",
