@@ -41,10 +41,15 @@ def check_options(node: Declared) -> Iterator[Diagnostic]:
 
 
 def check_calls(node: Declared, acts: bool) -> Iterator[Diagnostic]:
-    """A finding when an effect that acts through journaled calls declares what would ask about the node as a whole."""
-    if acts and node.kind == "effect" and node.reconcile is not None:
+    """Findings when an effect that acts through journaled calls declares what only a single act can keep."""
+    if not acts or node.kind != "effect":
+        return
+    if node.reconcile is not None:
         message = f"effect `{node.id}` acts through IO, so that doubt is about a call, and has `reconcile=`"
         yield finding("NX-B152", message, option_span(node, "reconcile"))
+    if node.compensate is not None and node.key is not None:
+        message = f"effect `{node.id}` acts through IO, so that its calls may be another run's, and has `compensate=`"
+        yield finding("NX-B152", message, option_span(node, "compensate"))
 
 
 def check_reference(node: Declared, output: Schema) -> Iterator[Diagnostic]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from pydantic import BaseModel
 
@@ -93,3 +95,21 @@ def test_an_effect_that_journals_its_calls_is_not_asked_about_as_a_whole(agent: 
     found = next(item for item in errors(agent) if item.severity == "error")
     assert found.code == "NX-B152"
     assert found.message == "effect `pay` acts through IO, so that doubt is about a call, and has `reconcile=`"
+
+
+@pytest.mark.parametrize(("key", "refused"), [("input.order_id", True), (None, False)])
+def test_calls_that_another_run_may_have_made_are_not_undone(
+    agent: Workflow[Claim], key: str | None, refused: bool
+) -> None:
+    def back(pay: str) -> None:
+        return None
+
+    named: dict[str, Any] = {} if key is None else {"key": key}
+    agent.effect(tool="bank", compensate=back, **named)(pay)
+
+    if not refused:
+        assert agent.build().graph["pay"].io  # type: ignore[union-attr]
+        return
+    found = next(item for item in errors(agent) if item.severity == "error")
+    assert found.code == "NX-B152"
+    assert found.message.endswith("has `compensate=`")

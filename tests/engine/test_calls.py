@@ -291,7 +291,8 @@ def test_other_arguments_than_were_journaled_send_nothing_and_are_not_tried_agai
     assert len(SENT) == 1
     codes = [from_bytes(e.body)["error"]["code"] for e in desk.events(run) if e.type == "AttemptFailed"]
     assert codes == ["NX-E101", "NX-E220"]
-    assert desk.status(run, "book") not in (CellStatus.COMPLETED, CellStatus.SCHEDULED)
+    assert desk.status(run, "book") is CellStatus.PARKED
+    assert desk.driver.state(run).phase is Phase.RUNNING
 
 
 def test_a_worker_that_lost_its_task_makes_no_call_and_reports_nothing(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 A language model's cell climbs a ladder: repair rounds while the answer is invalid, then retries, then the next model with
 fresh rounds and attempts, then failure. A repair round is a cell of its own; its end is the parent's next move.
 
-A node without attempts left fails, or is parked where its policy says so. An undo is always parked: it never ends badly by
+A node without attempts left fails, or is parked where its policy says so, or where its handler contradicts its journal. An undo is always parked: it never ends badly by
 itself, only when a person gives it up.
 """
 
@@ -28,6 +28,7 @@ from nexum.core.run.ledger import is_undo
 from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellState, CellStatus, State
 
+HELD = "NX-E220"  # the journal contradicts the handler: whatever follows by itself could act twice, or lose a deed
 FINAL = frozenset({"NX-R210", "NX-R211"})  # NonRetryable and Fail: the author knows; no other model is asked
 
 
@@ -91,6 +92,8 @@ def _again_or_fail(
     state: State, policy: RetryPolicy, cell: Cell, at: CellState, error: Error
 ) -> RetryScheduled | NodeFailed | NodeParked:
     park = policy.exhausted == "park"
+    if error.code == HELD:
+        return NodeParked(cell, error)
     if not error.retryable:
         return out_of_attempts(cell, error)
     answer = retry.after(

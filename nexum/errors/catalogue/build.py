@@ -303,10 +303,11 @@ BUILD = (
     ),
     Entry(
         "NX-B152",
-        "effect that journals its calls cannot be asked about as a whole",
-        "An effect takes a parameter annotated `IO` and declares `reconcile=`.",
-        "It runs again by itself; only its calls can be in doubt, and each of them is resolved on its own.",
-        ("take `reconcile=` out", "make the act that can be asked about a node of its own"),
+        "effect that journals its calls declares what only a single act can keep",
+        "An effect takes a parameter annotated `IO` and declares `reconcile=`, or `key=` together with `compensate=`.",
+        "Only its calls can be in doubt, each on its own; and under a business key some of them may have been made by another "
+        "run, which nobody but that run may undo.",
+        ("take the option out", "make the act that it is about a node of its own"),
         exit_code=65,
     ),
     Entry(
