@@ -42,13 +42,13 @@ def effects_of_all(store: Store) -> list[EffectState]:
 
 
 def claimed_by(store: Store, pids: Sequence[int]) -> list[EffectState]:
-    """The effects that processes with these numbers hold now."""
+    """The effects that processes with these numbers hold now, or held until somebody took them for dead."""
     assert isinstance(store, Verbs)
     columns = effects.c
     query = (
         select(columns.key, columns.run_id, columns.state, columns.reference, columns.token)
         .join(sessions, sessions.c.session == columns.session)
-        .where(sessions.c.pid.in_(pids), columns.state == "CLAIMED")
+        .where(sessions.c.pid.in_(pids), columns.state.in_(("CLAIMED", "IN_DOUBT")))
     )
     return [EffectState(*row) for row in store.select(query)]
 

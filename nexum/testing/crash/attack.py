@@ -21,7 +21,7 @@ from nexum.testing.crash.monkey import Monkey
 from nexum.testing.crash.world import World
 
 LANES = 8  # starts at a time
-BUSY = 4  # runs under way while somebody attacks, at least, once all were started
+BUSY = 8  # runs under way while somebody attacks, at least, once all were started
 DENSE = 0.6  # of the time of the attack the runs that were asked for are started in; then there are always a few
 LOOK_SECONDS = 0.1
 PROGRESS_SECONDS = 5.0

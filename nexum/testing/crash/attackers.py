@@ -62,14 +62,14 @@ class Freezer:
 
     @property
     def done(self) -> int:
-        """How many sent and unrecorded effects were frozen."""
-        return len(self.frozen)
+        """How many children have stopped between sending and recording, and were frozen; each leaves a marker."""
+        return len(list(self.world.folder.glob(f"{FROZEN}.*")))
 
     def rampage(self) -> None:
         """Wait until children stop by themselves, stop the rest of the worker, wait, wake it, again."""
         worker = self.world.processes["worker"]
         limit = time.monotonic() + PATIENCE
-        while (worker.stopped() or self._stops < self.wanted) and time.monotonic() < limit:
+        while (worker.stopped() or self.done < self.wanted) and time.monotonic() < limit:
             if not worker.stopped():
                 time.sleep(LOOK_SECONDS)
                 continue
@@ -83,13 +83,8 @@ class Freezer:
         time.sleep(LOOK_SECONDS)
         worker.kill_group(signal.SIGCONT)  # whoever left its marker a moment ago has stopped by now
 
-    @property
-    def _stops(self) -> int:
-        """How many children have stopped by themselves; each leaves a marker."""
-        return len(list(self.world.folder.glob(f"{FROZEN}.*")))
-
     def _sent(self, pids: list[int]) -> list[Frozen]:
-        """What these children hold that the provider has in its books."""
+        """What these children hold that the provider has in its books; who was taken for dead before holds nothing more."""
         booked = {act["key"] for act in self.world.provider.get("/ledger")}
         return [Frozen(one.key, one.token) for one in claimed_by(self.store, pids) if one.key in booked]
 

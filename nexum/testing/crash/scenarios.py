@@ -78,7 +78,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             shows="a policy that is wrong about its provider: every duplicate that two answers prove is alarmed",
             workflows=("WrongAgent",),
             attacker="freeze",
-            pause=0.3,
+            pause=0.8,
             lease=2.0,
             point="effect.after_response",
         ),
@@ -87,7 +87,7 @@ SCENARIOS: Mapping[str, Scenario] = {
             shows="workers that stand still for three leases between sending and recording: nothing twice, nothing forgotten",
             workflows=("CrashAgent", "HoldAgent"),
             attacker="freeze",
-            pause=0.3,
+            pause=0.8,
             lease=2.0,
             decides=True,
             settle=14.0,  # longer than anybody stands still: who was frozen before sending may still send
