@@ -75,7 +75,7 @@ class Freezer:
                 continue
             time.sleep(self.pause)  # others may come to the same place
             worker.kill_group(signal.SIGSTOP)
-            self.frozen += self._sent(worker.children())
+            self.frozen += [one for one in self._sent(worker.children()) if one not in self.frozen]
             self.victims["worker"] += 1
             time.sleep(LEASES * self.world.scenario.lease)
             worker.kill_group(signal.SIGCONT)
