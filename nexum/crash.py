@@ -58,8 +58,8 @@ POINTS = frozenset(
         *("sweep.doubt.before", "sweep.doubt.after", "sweep.poison.before", "sweep.poison.after"),
         *("sweep.requeue.before", "sweep.requeue.after", "sweep.late_starts.before", "sweep.late_starts.after"),
         *("sweep.mail.before", "sweep.mail.after", "sweep.untold.before", "sweep.untold.after"),
-        # what people do
-        *("decision.before", "decision.after"),
+        # what people do; `what` is cancel, terminate, retry, skip or fail
+        *("decision.before", "decision.after", "request.before", "request.after"),
         *("deploy.register", "deploy.switch_default"),
     }
 )

@@ -31,6 +31,7 @@ from nexum.core.run.requesting import Request, misfit
 from nexum.core.run.state import CellState, Phase
 from nexum.core.schema.validate import problems
 from nexum.core.values import INLINE_MAX, Ref
+from nexum.crash import crash
 from nexum.engine.memory import Known
 from nexum.engine.reports import keep
 from nexum.errors import ConflictError, InputError, NexumError, Problem
@@ -152,6 +153,7 @@ class _Window:
         known = self.look(message)
         cell = message.cell if isinstance(message, Request) else RUN
         dedupe = f"{what}|{cell.path}|{cell.visit}|{cell.item}|{known.state.seq}"  # pressed twice, meant once
+        crash("request.before", run=self._run_id, what=what)
         self._store.post(
             Mail(
                 run_id=self._run_id,
@@ -164,6 +166,7 @@ class _Window:
                 trace=known.trace,
             )
         )
+        crash("request.after", run=self._run_id, what=what)
         since, known = known.state.seq, self._desk.fold()
         rows = self._store.events_after(self._run_id, since)
         return self._told(message, cell, known, next((row for row in rows if row.dedupe == dedupe), None))

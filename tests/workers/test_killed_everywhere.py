@@ -31,7 +31,10 @@ CLIENT = sorted(point for point in POINTS if point.startswith(("api.start.", "pu
 MESSAGES = sorted(point for point in POINTS if point.startswith("msg."))
 SCHEDULERS = sorted(point for point in POINTS if point.startswith(("timer.", "sweep.")))
 PEOPLE = sorted(point for point in POINTS if point.startswith("decision."))
+REQUESTS = sorted(point for point in POINTS if point.startswith("request."))
 DEPLOYS = sorted(point for point in POINTS if point.startswith("deploy."))
+
+GROUPS = (WORKER, CLIENT, MESSAGES, SCHEDULERS, PEOPLE, REQUESTS, DEPLOYS)
 
 START = """
 import json, sys
@@ -59,6 +62,17 @@ try:
     resolve(open_store(given["database"]), decision)
 except ConflictError as error:
     assert error.code == "NX-E409", error  # an earlier life of this process has decided
+"""
+CANCEL = """
+import json, sys
+from nexum.client.interventions import By, cancel
+from nexum.errors import ConflictError
+from nexum.store.connect import open_store
+given = json.loads(sys.argv[1])
+try:
+    cancel(open_store(given["database"]), given["run"], By("mika", "the order was withdrawn"))
+except ConflictError as error:
+    assert error.code == "NX-R409", error  # an earlier life of this process has cancelled
 """
 DEPLOY = """
 import json, sys
@@ -106,7 +120,7 @@ def scheduler(fleet: Fleet, **more: object) -> dict[str, object]:
 
 
 def test_every_point_is_killed_at_here_or_in_a_neighbouring_module() -> None:
-    here = Counter(point for group in (WORKER, CLIENT, MESSAGES, SCHEDULERS, PEOPLE, DEPLOYS) for point in group)
+    here = Counter(point for group in GROUPS for point in group)
     assert set(here.values()) == {1}
     neighbours = [path for path in Path(__file__).parent.glob("test_*kill*.py") if path != Path(__file__)]
     told = "".join(path.read_text() for path in neighbours)
@@ -182,6 +196,15 @@ def test_whoever_decides_about_a_doubt_is_killed_before_and_after(fleet: Fleet, 
     assert list_doubts(fleet.store) == []
     assert acts(pay) == {"held": 1}
     assert fleet.events(run).count("DoubtResolved") == 1
+
+
+def test_whoever_cancels_a_run_is_killed_before_and_after(fleet: Fleet, pay: Fake) -> None:
+    run = fleet.start("Paying", "withdrawn")  # nobody works here, so it waits
+    fleet.scheduler(poison_after=PATIENT)
+    with kept(fleet.folder, CANCEL, {"database": fleet.url, "run": run}, armed(fleet.folder, REQUESTS)):
+        until(lambda: fleet.status(run) == "CANCELLED" and not missing(fleet.folder, REQUESTS), SOON)
+    assert fleet.events(run).count("CancelRequested") == 1
+    assert acts(pay) == {}
 
 
 def test_a_deploy_that_is_killed_half_way_is_done_again(tmp_path: Path) -> None:
