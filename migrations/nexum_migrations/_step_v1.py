@@ -14,13 +14,18 @@ LANGUAGE sql VOLATILE AS $$
 $$;
 """
 
-# Whether a report that found no claim of its own was recorded before; otherwise it is kept as evidence.
+# Whether a report that found no claim of its own was recorded before; otherwise it is kept as evidence, and one that says
+# that it happened goes to its run as a fact of its own: the run knows whether another result stands there already.
 SETTLED = """
 CREATE FUNCTION nexum_settled_v1(
     p_run text, p_session text, p_tenant text, p_key text, p_token bigint, p_state text, p_outcome text,
-    p_result bytea, p_result_hash text, p_reference text, p_raw bytea, p_now bigint) RETURNS boolean
+    p_result bytea, p_result_hash text, p_reference text, p_raw bytea, p_now bigint,
+    m_dedupe text, m_type text, m_body bytea, m_payload bytea, m_priority bigint, m_actor text, m_trace text, m_at bigint)
+RETURNS boolean
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan AS $$
+DECLARE
+    v_dedupe text := 'late|' || p_token || '|' || m_dedupe;
 BEGIN
     PERFORM 1 FROM nexum_effects
       WHERE tenant = p_tenant AND key = p_key AND token = p_token
@@ -31,6 +36,12 @@ BEGIN
     INSERT INTO nexum_effect_evidence (tenant, key, token, run_id, session, state, result, result_hash, reference, raw, at)
     VALUES (p_tenant, p_key, p_token, p_run, p_session, p_outcome, p_result, p_result_hash, p_reference, p_raw, p_now)
     ON CONFLICT DO NOTHING;
+    IF p_outcome = 'APPLIED' AND NOT EXISTS (SELECT 1 FROM nexum_events WHERE run_id = p_run AND dedupe = v_dedupe) THEN
+        INSERT INTO nexum_inbox (run_id, dedupe, type, body, payload, priority, actor, trace, at)
+        VALUES (p_run, v_dedupe, m_type, m_body, m_payload, m_priority, m_actor, m_trace,
+                CASE WHEN m_at > 0 THEN m_at ELSE p_now END)
+        ON CONFLICT DO NOTHING;
+    END IF;
     RETURN false;
 END
 $$;
@@ -59,7 +70,8 @@ BEGIN
          WHERE tenant = p_tenant AND key = p_key AND token = p_token
            AND (state = 'CLAIMED' OR (state IN ('IN_DOUBT', 'UNKNOWN') AND p_outcome = 'APPLIED'));
         IF NOT FOUND AND NOT nexum_settled_v1(p_run, p_session, p_tenant, p_key, p_token, v_state, p_outcome,
-                                              p_result, p_result_hash, p_reference, p_raw, v_now) THEN
+                                              p_result, p_result_hash, p_reference, p_raw, v_now, m_dedupe, m_type,
+                                              m_body, m_payload, m_priority, m_actor, m_trace, m_at) THEN
             o_recorded := false;
             RETURN;
         END IF;
@@ -135,7 +147,8 @@ BEGIN
          WHERE tenant = p.tenant AND key = p.key AND token = p.token
            AND (state = 'CLAIMED' OR (state IN ('IN_DOUBT', 'UNKNOWN') AND p.outcome = 'APPLIED'));
         IF NOT FOUND AND NOT nexum_settled_v1(p.run, p.session, p.tenant, p.key, p.token, p.outcome, p.outcome,
-                                              v_result, p.result_hash, p.reference, p.raw, v_now) THEN
+                                              v_result, p.result_hash, p.reference, p.raw, v_now, p.a_dedupe, p.a_type,
+                                              p.a_body, p.a_payload, 0, p.actor, p.trace, p.at) THEN
             RETURN ARRAY[0, 0, 0, 0, v_now];
         END IF;
     END IF;
@@ -225,7 +238,8 @@ BEGIN
          WHERE tenant = p_effect_tenant AND key = p_key AND token = p_token
            AND (state = 'CLAIMED' OR (state IN ('IN_DOUBT', 'UNKNOWN') AND p_outcome = 'APPLIED'));
         IF NOT FOUND AND NOT nexum_settled_v1(m_run, p_session, p_effect_tenant, p_key, p_token, p_outcome, p_outcome,
-                                              p_result, p_result_hash, p_reference, p_raw, o_now) THEN
+                                              p_result, p_result_hash, p_reference, p_raw, o_now, m_dedupe, m_type,
+                                              m_body, m_payload, m_priority, m_actor, m_trace, m_at) THEN
             o_recorded := false;
             RETURN;
         END IF;

@@ -16,6 +16,7 @@ from nexum.core.run.accept import accept
 from nexum.core.run.advance import Grown, NeedsValuesError, advance
 from nexum.core.run.codec import decode_mail
 from nexum.core.run.events import (
+    RUN,
     AttemptStopped,
     Body,
     Cell,
@@ -32,11 +33,12 @@ from nexum.core.run.events import (
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.places import call_name
 from nexum.core.run.state import CellStatus, State
-from nexum.core.values import BLOB
+from nexum.core.values import BLOB, Ref
 from nexum.crash import crash
 from nexum.engine.changes import changes, new_tasks, task_key, waiting_tasks
 from nexum.engine.claims import seen_by_claims
 from nexum.engine.graphs import Graphs
+from nexum.engine.late import after_the_end, tell
 from nexum.engine.loading import extend, keep_snapshot, load, read_payload
 from nexum.engine.memory import SNAPSHOT_EVERY, Decoded, Known
 from nexum.engine.reports import dedupe_of
@@ -161,7 +163,7 @@ class _Round:
 
     def _take(self, row: MailRow) -> None:
         if self._known.state.phase.is_ended:
-            self._held.keep_late(row)
+            self._held.keep_late(after_the_end(self._known.state, row))
             return
         try:
             message = decode_mail(row.mail.type, row.mail.body)
@@ -208,6 +210,7 @@ class _Round:
         self._held.apply(made)
         crash("advance.after_append", run=mail.run_id)
         known.state, known.hash = grown.state, made.new_hash
+        tell(before.run_id, fact)
         added = made.new_tasks
         if isinstance(fact, RunResumed):
             added = new_tasks(known.plan, grown.state)
@@ -218,32 +221,34 @@ class _Round:
             self.append(stopped, Mail(key.run_id, dedupe_of(key, stopped), "AttemptStopped", b"", actor="engine"))
 
     def _settled(self, grown: Grown, payload: bytes) -> tuple[SettledEffect, ...]:
-        """What resolved doubts make of their effects; `payload` is what the fact has brought.
+        """What results and resolved doubts make of effects; `payload` is what the fact has brought.
 
+        A late result is that of an effect which somebody else may have claimed since; where it is recorded already, as most
+        are, nothing changes.
         Given up, one stays UNKNOWN: nobody has learned anything, so nobody may send its key. Where it did not happen and is
         to be sent again, the row stays as it is until the next attempt claims it: evidence of the old one is still welcome.
         """
         found: list[SettledEffect] = []
         for event in grown.events:
-            body = event.body
-            if not isinstance(body, DoubtResolved):
-                continue
-            if body.outcome == "happened":
-                result, kept = b"", body.output
-                if kept is not None and kept.seq != BLOB:
-                    result = payload or read_payload(self._store, self._known, kept)
-                digest = kept.hash if kept is not None else ""
-                settled = SettledEffect("", "APPLIED", result, digest, body.reference)
-            elif body.outcome == "abandon":
-                settled = SettledEffect("", "UNKNOWN")
-            elif grown.state.cells[body.cell].status.is_terminal or call_name(
-                body.cell
-            ):  # a call has no task to claim it
-                settled = SettledEffect("", "FAILED")
-            else:
-                continue
-            found.extend(settled._replace(key=key) for key in _keys(grown.state, body.cell))
+            cell = getattr(event.body, "cell", RUN)
+            for key in _keys(grown.state, cell):
+                ended = grown.state.cells[cell].status.is_terminal or call_name(cell)  # a call has no task to claim it
+                match event.body:
+                    case NodeCompleted(by="attempt", output=output, reference=reference):
+                        found.append(self._happened(key, output, reference, payload))
+                    case DoubtResolved(outcome="happened", output=doubted, reference=reference):
+                        found.append(self._happened(key, doubted, reference, payload))
+                    case DoubtResolved(outcome="abandon"):
+                        found.append(SettledEffect(key, "UNKNOWN"))
+                    case DoubtResolved() if ended:
+                        found.append(SettledEffect(key, "FAILED"))
         return tuple(found)
+
+    def _happened(self, key: str, output: Ref | None, reference: str, payload: bytes) -> SettledEffect:
+        result = b""
+        if output is not None and output.seq != BLOB:
+            result = payload or read_payload(self._store, self._known, output)
+        return SettledEffect(key, "APPLIED", result, output.hash if output is not None else "", reference)
 
     def _never_begun(self, grown: Grown) -> list[TaskKey]:
         """Tasks of cells that were just asked to stop and that nobody had claimed."""

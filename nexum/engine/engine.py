@@ -270,8 +270,8 @@ class Engine:
     def _after_step(self, known: Known, made: Advance, answer: StepAnswer, state: State) -> Work | None:
         self._clock.set(answer.now)
         run_id = made.run_id
-        if not answer.recorded:  # a zombie: the evidence is kept, the task is somebody else's
-            self._memory.forget(run_id)
+        if not answer.recorded:  # a zombie: the evidence is kept, the task is somebody else's, and the run is told
+            self.drain(run_id)
             return None
         if not answer.cas:
             crash("inbox.after_commit", run=run_id)
@@ -342,8 +342,8 @@ class Engine:
         record = record_of(report, session=self.session, trace=trace, at=self._now())
         answer = patiently(lambda: self.store.record(record))
         crash("inbox.after_commit", run=run_id, node=report.task.path)
-        if answer.recorded:
-            patiently(lambda: self._drain(run_id, claim=(report.task, report.token)))
+        claim = (report.task, report.token) if answer.recorded else None
+        patiently(lambda: self._drain(run_id, claim=claim))
 
     def _put_aside(self, task: TaskKey, token: int) -> None:
         """Give back a task of a run that is suspended, or that somebody else holds just now."""

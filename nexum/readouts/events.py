@@ -10,6 +10,7 @@ from nexum.core.run.events import (
     Body,
     CancelRequested,
     DoubtResolved,
+    DuplicateEffectSuspected,
     EffectInDoubt,
     FailRequested,
     Ignored,
@@ -152,7 +153,7 @@ def refs_of(row: ToldRow) -> list[tuple[str, Ref]]:
             named = [("input", body.input)]
         case NodeScheduled():
             named = list(body.inputs)
-        case NodeCompleted() | DoubtResolved() | SkipRequested():
+        case NodeCompleted() | DoubtResolved() | DuplicateEffectSuspected() | SkipRequested():
             named = [("output", body.output)]
         case AttemptFailed():
             named = [("answer", body.raw)]
@@ -201,6 +202,9 @@ def _said(body: Body, at: int) -> str:
         case DoubtResolved():
             by = ", the provider was asked" if body.by == "reconcile" else ""
             return f"doubt resolved: {body.outcome.replace('_', ' ')}{by}"
+        case DuplicateEffectSuspected():
+            came = body.reference or "a late result"
+            return f"may have been done twice: {came}, recorded {body.recorded or 'otherwise'}"
         case ReconcileRequested():
             return f"provider to be asked now: {body.reason}"
         case RetryScheduled():

@@ -1,4 +1,4 @@
-"""Five metrics in Prometheus' text format, computed from the tables when they are asked for.
+"""Six metrics in Prometheus' text format, computed from the tables when they are asked for.
 
 They are facts about the database, the same from whichever process answers, so one scrape target is enough. The counters
 count what the tables hold: they fall back when retention removes old runs, which Prometheus reads as a restart.
@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from nexum.core.ids import short
 from nexum.store import sums
+from nexum.store.suspicions import suspicion_sums
 from nexum.store.verbs import Verbs
 
 MICROS = 1_000_000
@@ -20,17 +21,21 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def read_metrics(store: Verbs) -> str:
-    """The metrics as one text; six queries."""
+    """The metrics as one text; seven queries."""
     now = store.now()
     known = dict.fromkeys(sums.known_versions(store), (0, 0))
     counted = known | {(row.workflow, row.version): (row.active, row.failed) for row in sums.run_sums(store)}
     depths = dict.fromkeys(known, 0) | {(row.workflow, row.version): row.depth for row in sums.depth_sums(store, now)}
+    doubles = [(_labels(row.workflow, row.version, effect=row.path), row.times) for row in suspicion_sums(store)]
     retries = [(_labels(row.workflow, row.version, node=row.path), row.times) for row in sums.retry_sums(store)]
     bounds_us = tuple(int(bound * MICROS) for bound in BOUNDS)
     lines = [
         *_family("execution_active_count", "gauge", "Runs that have not ended.", _each(counted, 0)),
         *_family("execution_failed_total", "counter", "Runs that have failed.", _each(counted, 1)),
         *_family("node_retry_total", "counter", "Attempts after the first, by node.", retries),
+        *_family(
+            "effect_duplicates_suspected_total", "counter", "Late results that differ from the recorded.", doubles
+        ),
         *_latency(sums.latency_sums(store, bounds_us)),
         *_family(
             "queue_depth",

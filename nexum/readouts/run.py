@@ -21,6 +21,7 @@ from nexum.readouts.runs import RunLine, run_line
 from nexum.readouts.situation import Crew, has_ended, situation
 from nexum.store import reading
 from nexum.store.reading import EffectRow, RunRow, TaskRow, ToldRow
+from nexum.store.suspicions import suspicions
 from nexum.store.verbs import Verbs
 
 STATES = {
@@ -62,6 +63,19 @@ class NodeLine(View):
     taken: tuple[str, ...]
 
 
+class SuspicionView(View):
+    """A late result that differs from what is recorded of an effect: it may have been done twice (NX-E230).
+
+    `recorded` and `came` are references, or the beginnings of hashes; `recorded` is "" where the effect was given up.
+    """
+
+    node: str
+    key: str
+    recorded: str
+    came: str
+    at: Instant
+
+
 class RunDetail(Document):
     """A run. `trouble` says what is wrong with its history or version; `pulse` changes whenever the run does."""
 
@@ -75,6 +89,7 @@ class RunDetail(Document):
     output_tokens: int
     linked: bool
     trouble: str
+    suspected: tuple[SuspicionView, ...]
     behind_default: bool
     pulse: str
     now: Instant
@@ -145,9 +160,24 @@ def run_detail(store: Verbs, facts: Facts, *, may_read: bool) -> RunDetail:
         output_tokens=spent[1],
         linked=history.linked,
         trouble=facts.trouble,
+        suspected=suspected(store, row.run_id),
         behind_default=facts.behind,
         pulse=pulse_of(store, row.run_id),
         now=facts.now,
+    )
+
+
+def suspected(store: Verbs, run_id: str) -> tuple[SuspicionView, ...]:
+    """The effects of a run that may have been done twice."""
+    return tuple(
+        SuspicionView(
+            node=row.path,
+            key=row.key,
+            recorded=row.recorded or row.recorded_hash[:12],
+            came=row.reference or row.result_hash[:12],
+            at=row.at,
+        )
+        for row in suspicions(store, run_id=run_id)
     )
 
 

@@ -39,12 +39,13 @@ _DOUBT_EFFECT = Statement("""
     UPDATE nexum_effects SET state = 'IN_DOUBT'
      WHERE tenant = :tenant AND key = :key AND run_id = :run_id AND state IN ('CLAIMED', 'UNKNOWN', 'FAILED')""")
 # What a worker recorded meanwhile is better evidence than an answer by hand, and stays; what one brings after the answer
-# is fenced off by the token, and kept as evidence.
+# is fenced off by the token, and kept as evidence: also a claim that is under way, when a late result has come before it.
 _SETTLE_EFFECT = Statement("""
     UPDATE nexum_effects
        SET state = :state, result = :result, result_hash = :result_hash, reference = :reference, recorded_at = {now},
            token = CASE WHEN :state = 'APPLIED' THEN token + 1 ELSE token END
-     WHERE tenant = :tenant AND key = :key AND run_id = :run_id AND state IN ('UNKNOWN', 'IN_DOUBT')""")
+     WHERE tenant = :tenant AND key = :key AND run_id = :run_id
+       AND (state IN ('UNKNOWN', 'IN_DOUBT') OR (state = 'CLAIMED' AND :state = 'APPLIED'))""")
 _CANCEL = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
 
 

@@ -82,7 +82,7 @@ class NewTimer(NamedTuple):
 
 
 class SettledEffect(NamedTuple):
-    """What a person decided about an effect in doubt: the state it is in now and, when it happened, its result."""
+    """What a person, a provider or a late result says of an effect: its state now and, when it happened, its result."""
 
     key: str
     state: str
@@ -97,7 +97,7 @@ class Advance(NamedTuple):
     `claim` is the index in `new_tasks` that the caller wants to hold (-1: none). `status` is the run's new phase;
     `error_code` is the projection of the run's row. When `closed`, every task and timer of the run goes. `applied` lists
     effect keys to move from RECORDED to APPLIED, `doubted` those to move from CLAIMED or UNKNOWN to IN_DOUBT, `settled` what
-    a person decided about effects in doubt; a result that a worker recorded meanwhile is not overwritten.
+    became known of effects otherwise; a result that a worker recorded meanwhile is not overwritten.
     """
 
     run_id: str
@@ -215,7 +215,8 @@ class Record(NamedTuple):
 
 
 class StepAnswer(NamedTuple):
-    """`cas`: the advance was applied. `recorded`: the result is durable (False: the caller is a zombie, evidence is kept).
+    """`cas`: the advance was applied. `recorded`: the result is durable (False: the caller is a zombie, evidence is kept,
+    and a result goes to its run as a late one).
 
     `claimed`: the task named by `Advance.claim` belongs to the caller, with token 1. `mail`: the inbox has rows for this
     run. `now`: the store's clock.

@@ -90,7 +90,14 @@ def settle_outcome(tx: Transaction, record: Record, effect: EffectOutcome, state
     if changed or tx.row(_MINE, **name, state=state, happened=happened) is not None:
         return True
     tx.insert(INSERT_EVIDENCE, [evidence_row(record, effect, now)])
+    if happened:  # the run knows whether another result stands there already
+        _post(tx, late_mail(record), now)
     return False
+
+
+def late_mail(record: Record) -> Mail:
+    """The fact that a result has come too late to be its effect's own, apart from the attempt's own end."""
+    return record.mail._replace(dedupe=f"late|{record.token}|{record.mail.dedupe}")
 
 
 def _to_inbox(tx: Transaction, record: Record, now: int) -> None:

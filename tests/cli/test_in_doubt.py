@@ -10,6 +10,7 @@ from databases import drop_postgres, fresh_postgres
 from doubtful import PAY, SHOP, in_doubt
 from engine_driver import Driver
 from nexum.core.run.state import Phase
+from nexum.engine.work import Succeeded
 from nexum.store.connect import open_store
 from shopfloor import Answer, Shop
 
@@ -130,3 +131,21 @@ def test_what_is_wrong_has_a_code_and_an_exit_code(local: Desk, words: tuple[str
     assert answer.code == code
     assert said.replace("{run}", local.run) in answer.err
     assert local.driver.state(local.run).cells[PAY].status == "IN_DOUBT"
+
+
+def test_what_may_have_been_done_twice_has_a_section_of_its_own(desk: Desk) -> None:
+    with_late_result(desk)
+
+    listed, why = desk.nexum("in-doubt", "list"), desk.nexum("why", desk.run)
+    (told,) = desk.nexum("in-doubt", "list", "--json").json["suspected"]
+
+    assert "1 effect may have been done twice (NX-E230):" in listed.out
+    assert "pay may have been done twice: recorded re_7, re_late came too" in why.out
+    assert (told["recorded"], told["reference"], told["key"]) == ("re_7", "re_late", desk.key)
+
+
+def with_late_result(desk: Desk) -> None:
+    """Somebody has said that it happened as re_7, and the worker comes back with another reference."""
+    work = desk.driver.calls[0]
+    assert desk.resolve(desk.run, "happened", "--response", RESPONSE).code == 0
+    desk.driver.engine.finish(work, Succeeded(b'{"amount":42,"id":"re_late"}', reference="re_late"))

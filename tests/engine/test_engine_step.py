@@ -167,7 +167,7 @@ def test_the_tasks_of_a_dead_session_are_executed_by_another(direct: Driver, ano
     assert other.calls[0].token > inline.token
 
 
-def test_a_zombie_cannot_complete_what_another_has_taken_over(
+def test_a_zombies_result_wins_over_an_attempt_that_has_not_answered_and_leaves_one_result(
     driver: Driver, another: Callable[[str], Driver], store: Store
 ) -> None:
     g = graph(effect("pay", "input"))
@@ -183,7 +183,7 @@ def test_a_zombie_cannot_complete_what_another_has_taken_over(
 
     completed = [row for row in other.events(run) if row.type == "NodeCompleted"]
     assert len(completed) == 1
-    assert other.output(run, "pay") == b"2"
+    assert other.output(run, "pay") == b'"zombie"'
 
 
 def test_a_dead_holders_effect_without_dedupe_is_in_doubt(driver: Driver, another: Callable[[str], Driver]) -> None:

@@ -29,6 +29,7 @@ from nexum.errors import NexumError
 from nexum.readouts.document import rfc3339
 from nexum.readouts.node import read_node
 from nexum.store.doubts import DoubtRow, doubts, effects_at, effects_named
+from nexum.store.suspicions import SuspicionRow, suspicions
 from nexum.store.verbs import Verbs
 
 ANSWERS = {
@@ -40,6 +41,7 @@ ANSWERS = {
 }
 KEY = "nx1-"  # how every effect's key begins
 COLUMNS = ("RUN", "WORKFLOW", "NODE", "TOOL", "SENT", "POLICY", "KEY")
+TWICE = ("RUN", "WORKFLOW", "NODE", "RECORDED", "ALSO CAME", "AT", "KEY")
 OUTCOMES = {"happened": "happened", "did-not-happen": "did_not_happen", "abandon": "abandon"}
 NOT_KNOWN = "Nexum does not know whether this happened. Sending again with a new key could do it twice."
 MEANS = {
@@ -70,9 +72,13 @@ def _outcome(ctx: click.Context, param: click.Parameter, value: str) -> str:
 @click.pass_obj
 def _list(choices: Choices, workflow: str) -> int:
     """List the effects in doubt, the one that was sent first at the top."""
-    found = list_doubts(open_project(choices).store, workflow=workflow, tenant=choices.tenant or "")
+    store, tenant = open_project(choices).store, choices.tenant or ""
+    found = list_doubts(store, workflow=workflow, tenant=tenant)
+    twice = suspicions(store, workflow=workflow, tenant=tenant)
     if choices.json:
-        print_json(envelope("nexum.effects-in-doubt/1", Exit.DONE, effects=[_spelled(row) for row in found]))
+        told: dict[str, Any] = {"effects": [_spelled(row) for row in found]}
+        told["suspected"] = [_suspected(row) for row in twice]
+        print_json(envelope("nexum.effects-in-doubt/1", Exit.DONE, **told))
         return Exit.DONE
     paper = Paper(choices)
     if found:
@@ -80,6 +86,9 @@ def _list(choices: Choices, workflow: str) -> int:
         paper.hint(f"{counted(len(found), 'effect')} in doubt.   next: nexum in-doubt show {found[0].key[:12]}")
     else:
         paper.line("No effect is in doubt." if not workflow else f"No effect of {workflow} is in doubt.")
+    if twice:
+        paper.line(f"\n{counted(len(twice), 'effect')} may have been done twice (NX-E230):")
+        paper.table(TWICE, [_drawn_twice(paper, row) for row in twice], flexible="KEY")
     return Exit.DONE
 
 
@@ -305,3 +314,13 @@ def _spelled(row: DoubtRow) -> dict[str, Any]:
 def _drawn(paper: Paper, row: DoubtRow) -> tuple[str, ...]:
     place = row.path + (f"[{row.item}]" if row.item >= 0 else "")
     return (row.run_id[-8:], row.workflow, place, row.tool, paper.at(row.first_sent_at), row.policy, row.key)
+
+
+def _suspected(row: SuspicionRow) -> dict[str, Any]:
+    return {**row._asdict(), "at": rfc3339(row.at)}
+
+
+def _drawn_twice(paper: Paper, row: SuspicionRow) -> tuple[str, ...]:
+    stands = row.recorded or row.recorded_hash[:12] or "given up"
+    came = row.reference or row.result_hash[:12]
+    return (row.run_id[-8:], row.workflow, row.path, stands, came, paper.at(row.at), row.key)

@@ -20,6 +20,7 @@ from nexum.core.run.events import (
     CancelRequested,
     Cell,
     DoubtResolved,
+    DuplicateEffectSuspected,
     EffectInDoubt,
     FailRequested,
     Ignored,
@@ -100,6 +101,8 @@ def _accept_completion(state: State, message: NodeCompleted) -> Body:
         return replace(message, late=True) if late else message
     if at.status is CellStatus.ATTEMPT_FAILED and at.kind == "effect":
         return _ignored(message, "waits for a decision")
+    if at.kind == "effect" and at.status is not CellStatus.SKIPPED:
+        return second_result(at, message)
     return _ignored(message, f"the cell is {at.status}")
 
 
@@ -108,11 +111,23 @@ def _accept_call(state: State, message: NodeCompleted | EffectInDoubt) -> Body:
     at, parent = state.cells.get(message.cell), parent_of(message.cell)
     if parent is None or parent not in state.cells:
         return _ignored(message, "nothing was scheduled there")
+    if at is not None and at.status is CellStatus.COMPLETED and isinstance(message, NodeCompleted):
+        return second_result(at, message)
     if at is not None and (
         at.status.is_terminal or (isinstance(message, EffectInDoubt) and at.status is not _RELEASED)
     ):
         return _ignored(message, f"the call is {at.status}")
     return message
+
+
+def second_result(at: CellState, message: NodeCompleted) -> Body:
+    """What a result is for an effect that has ended: the same one again, or one that was not to be."""
+    if at.status is CellStatus.COMPLETED and at.output is not None:
+        both = bool(at.reference and message.reference)
+        same = at.reference == message.reference if both else at.output.hash == message.output.hash
+        if same:
+            return _ignored(message, "this result is recorded")
+    return DuplicateEffectSuspected(message.cell, message.attempt, message.output, message.reference, at.reference)
 
 
 def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) -> Body:

@@ -206,6 +206,20 @@ class DoubtResolved:
 
 
 @dataclass(frozen=True, slots=True)
+class DuplicateEffectSuspected:
+    """Fact: a result came for an effect that has ended otherwise: it may have been done twice, or though it was given up.
+
+    `output` and `reference` are those of the late result, `recorded` is the reference of the one that stands ("" without).
+    """
+
+    cell: Cell
+    attempt: int
+    output: Ref | None = None
+    reference: str = ""
+    recorded: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReconcileRequested:
     """Fact: somebody wants the provider to be asked now about an effect in doubt."""
 
@@ -358,6 +372,7 @@ Body = (
     | EffectInDoubt
     | DoubtResolved
     | ReconcileRequested
+    | DuplicateEffectSuspected
     | RetryScheduled
     | RetryRequested
     | SkipRequested

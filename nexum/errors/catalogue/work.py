@@ -103,6 +103,17 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E230",
+        "effect may have been done twice",
+        "A result came for an effect that has another one already, or that was given up, and their references differ.",
+        "The provider may not honour the key as declared, or a process that was believed dead has acted after all.",
+        (
+            "look at the provider for both references; `nexum in-doubt list` shows them",
+            "check what `provider=` and `reconcile=` promise for this effect",
+        ),
+        exit_code=3,
+    ),
+    Entry(
         "NX-E301",
         "what an undo needs was not recorded",
         "An undo takes a value that its effect was never given, because the node that makes it had been skipped.",

@@ -120,7 +120,8 @@ def _settle(tx: Transaction, advance: Advance) -> None:
     """What a person decided; what a worker recorded meanwhile stays."""
     for settled in advance.settled:
         effect = tx.tables.effects.get(advance.tenant, settled.key)
-        if effect is None or effect.run_id != advance.run_id or effect.state not in ("UNKNOWN", "IN_DOUBT"):
+        open_states = ("UNKNOWN", "IN_DOUBT", "CLAIMED") if settled.state == "APPLIED" else ("UNKNOWN", "IN_DOUBT")
+        if effect is None or effect.run_id != advance.run_id or effect.state not in open_states:
             continue
         told: dict[str, Any] = {"state": settled.state, "result": settled.result, "result_hash": settled.result_hash}
         told |= {"reference": clean(settled.reference), "recorded_at": tx.now}

@@ -8,6 +8,7 @@ from nexum.store.memory import advancing
 from nexum.store.memory.rows import Effect, Evidence, Letter
 from nexum.store.memory.transaction import Transaction
 from nexum.store.rows import clean, evidence_row, mail_row
+from nexum.store.steps import late_mail
 
 
 def step(tx: Transaction, record: Record, advance: Advance) -> StepAnswer:
@@ -79,6 +80,8 @@ def settle_outcome(tx: Transaction, record: Record, outcome: EffectOutcome, stat
         if effect.state == state or (happened and effect.state in ("RECORDED", "APPLIED")):
             return True
     tx.keep(evidence, Evidence(tx.tables.number(evidence), *evidence_row(record, outcome, tx.now)))
+    if happened:
+        post(tx, late_mail(record))
     return False
 
 

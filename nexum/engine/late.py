@@ -1,0 +1,50 @@
+"""Results that came too late: what they mean for their run, and that nobody overlooks them."""
+
+from __future__ import annotations
+
+import logging
+
+from nexum.core.run.accept import second_result
+from nexum.core.run.codec import decode_mail, encode_mail
+from nexum.core.run.events import Body, DuplicateEffectSuspected, NodeCompleted
+from nexum.core.run.state import State
+from nexum.store.api import MailRow
+
+log = logging.getLogger("nexum.engine")
+
+CODE = "NX-E230"
+
+
+def after_the_end(state: State, row: MailRow) -> MailRow:
+    """Mail of a run that has ended, as it is kept: the result of an effect that has another one is a suspicion."""
+    if row.mail.type != "NodeCompleted":
+        return row
+    try:
+        message = decode_mail(row.mail.type, row.mail.body)
+    except (KeyError, TypeError, ValueError):
+        return row
+    assert isinstance(message, NodeCompleted)
+    at = state.cells.get(message.cell)
+    if at is None or at.kind != "effect":
+        return row
+    found = second_result(at, message)
+    if not isinstance(found, DuplicateEffectSuspected):
+        return row
+    tell(state.run_id, found)
+    return row._replace(mail=row.mail._replace(type=type(found).__name__, body=encode_mail(found)))
+
+
+def tell(run_id: str, fact: Body) -> None:
+    """One line at ERROR for each suspicion."""
+    if isinstance(fact, DuplicateEffectSuspected):
+        stands = f"as {fact.recorded}" if fact.recorded else "otherwise"
+        came = f" as {fact.reference}" if fact.reference else ""
+        log.error(
+            "[%s] %s of run %s has ended %s, and a late result says that it was done%s",
+            CODE,
+            fact.cell.path,
+            run_id,
+            stands,
+            came,
+            extra={"code": CODE, "run": run_id, "node": fact.cell.path},
+        )
