@@ -13,6 +13,7 @@ from nexum.version import __version__
 
 if TYPE_CHECKING:
     from nexum.errors import (
+        Answered,
         BuildError,
         CannotTell,
         ConflictError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IO",
+    "Answered",
     "BuildError",
     "CannotTell",
     "CompiledWorkflow",
@@ -70,8 +72,8 @@ __all__ = [
 ]
 
 _ROOMS = {
-    "nexum.errors": "BuildError CannotTell ConflictError Fail InputError NexumError NonDeterministicEffect NonRetryable NotSent "
-    "RetryAfter UnavailableError",
+    "nexum.errors": "Answered BuildError CannotTell ConflictError Fail InputError NexumError NonDeterministicEffect NonRetryable "
+    "NotSent RetryAfter UnavailableError",
     "nexum.sdk.compiled": "CompiledWorkflow",
     "nexum.sdk.conditions": "has in_ not_ size",
     "nexum.sdk.context": "Context",

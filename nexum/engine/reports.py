@@ -81,6 +81,7 @@ def outcome_report(
                 usage=outcome.usage,
                 journal=journal,
                 alive_until=alive,
+                status=outcome.status,
             )
             effect = _failed_effect(tenant, key, token, outcome) if key else None
     return Report(task, token, message, inline, effect)

@@ -77,7 +77,8 @@ class Failed:
 
     `sent` matters for effects only: "no" proves that the request never left or was refused without acting, "unknown" is
     everything else. `retry_after` is in microseconds (0: the retry policy decides). `repairable` marks a model's answer
-    that a repair round may mend; `raw` is that answer.
+    that a repair round may mend; `raw` is that answer. `status` is the HTTP status that an effect's provider answered with
+    (0: it did not answer, or not by HTTP).
     """
 
     error: Error
@@ -87,6 +88,7 @@ class Failed:
     raw: bytes = b""
     usage: Usage | None = None
     journal: bytes = b""
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ NexumError                    anything that Nexum raises on purpose
 |   +-- Fail                  raise it in a handler: the run fails with this reason, nothing else is tried
 |   +-- NonDeterministicEffect  raised by `IO`: a handler that ran again made another call than it had journaled
 |   +-- NotSent               raise it in an effect: the request never left, so a retry is safe
+|   +-- Answered              raise it in an effect: the provider answered with this HTTP status
 |   +-- CannotTell            raise it where a provider is asked: neither found nor certainly absent
 +-- ConflictError             the world moved: a key exists with other input, a state has changed
 +-- UnavailableError          the world: a database, a broker, a provider does not answer
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from nexum.errors.catalogue import CATALOGUE, Entry
 
 __all__ = [
+    "Answered",
     "BuildError",
     "CannotTell",
     "ConfigurationError",
@@ -161,6 +163,20 @@ class NotSent(HandlerError):  # noqa: N818
     """Raise it in an effect: the request never left this machine, so the attempt may be repeated."""
 
     default_code = "NX-E101"
+
+
+class Answered(HandlerError):  # noqa: N818
+    """Raise it in an effect: the provider answered with this HTTP `status`, which is no success.
+
+    What that proves is for the effect's `provider=` to say. The errors of httpx, requests, aiohttp and urllib for a status
+    are read by themselves; this is for other clients.
+    """
+
+    default_code = "NX-E212"
+
+    def __init__(self, status: int, message: str = "") -> None:
+        super().__init__(message or f"the provider answered with status {status}")
+        self.status = status
 
 
 class CannotTell(HandlerError):  # noqa: N818

@@ -160,7 +160,7 @@ def run_detail(store: Verbs, facts: Facts, *, may_read: bool) -> RunDetail:
         output_tokens=spent[1],
         linked=history.linked,
         trouble=facts.trouble,
-        suspected=suspected(store, row.run_id),
+        suspected=suspected(store, row.run_id) if any(effect.late for effect in facts.effects) else (),
         behind_default=facts.behind,
         pulse=pulse_of(store, row.run_id),
         now=facts.now,

@@ -143,6 +143,10 @@ _FIELDS: Mapping[tuple[type, str], Allowed] = {
     (Timeouts, "schedule_to_close"): _LIMIT,
     (Timeouts, "heartbeat"): _LIMIT,
     (Dedupes, "ttl"): _LENGTH,
+    (Dedupes, "stored_errors"): Allowed(lambda value: isinstance(value, bool), "True or False"),
+    (Dedupes, "not_executed"): Allowed(
+        lambda value: _is_list(value, _is_whole), "a tuple of HTTP statuses, for example (503,)"
+    ),
     (Reconcile, "ask"): Allowed(lambda value: _is_function(value), "a function that asks the provider"),
     (Reconcile, "settle"): _LENGTH,
     (Reconcile, "gap"): _LENGTH,

@@ -74,13 +74,22 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Dedupes:
-    """The provider honours idempotency keys for `ttl`: in the first four fifths of it the same request may be sent again."""
+    """The provider honours idempotency keys for `ttl`: in the first four fifths of it the same request may be sent again.
+
+    `stored_errors=True` for a provider that stores an answer of 500 and above under the key too and repeats it, as Stripe's
+    first interface does: such an answer is not sent again but asked about, or held. `not_executed` are the HTTP statuses
+    with which it proves that it has done nothing, such as `(503,)`: they are tried again as `retry=` says.
+    """
 
     ttl: timedelta
+    stored_errors: bool = False
+    not_executed: tuple[int, ...] = ()
 
     def policy(self) -> graph.Dedupes:
-        """The same in the terms of the graph. Raises `pydantic.ValidationError` unless `ttl` is positive."""
-        return graph.Dedupes(ttl=micros(self.ttl))
+        """The same in the terms of the graph. Raises `pydantic.ValidationError` for a ttl or a status out of range."""
+        return graph.Dedupes(
+            ttl=micros(self.ttl), stored_errors=self.stored_errors, not_executed=tuple(self.not_executed)
+        )
 
 
 @dataclass(frozen=True, slots=True)

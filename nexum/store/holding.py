@@ -1,10 +1,10 @@
-"""What holds a run up, as conditions of queries: an effect in doubt, a business key that another run has."""
+"""What holds a run up, for queries: an effect in doubt, a business key that another run has; and what came too late."""
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, not_
+from sqlalchemy import ColumnElement, and_, exists, func, not_, select
 
-from nexum.store.tables import effects, tasks
+from nexum.store.tables import effect_evidence, effects, tasks
 
 
 def held_by_another() -> ColumnElement[bool]:
@@ -25,3 +25,10 @@ def held_in_doubt() -> ColumnElement[bool]:
     cell = (effects.c.run_id, effects.c.path, effects.c.visit, effects.c.item)
     again = exists().where(*(column == tasks.c[column.name] for column in cell)).correlate(effects)
     return and_(effects.c.state == "IN_DOUBT", not_(again))
+
+
+def late_results() -> ColumnElement[int]:
+    """How many results came too late to be an effect's own."""
+    its = effect_evidence.c
+    mine = and_(its.tenant == effects.c.tenant, its.key == effects.c.key, its.state == "APPLIED")
+    return select(func.count()).select_from(effect_evidence).where(mine).correlate(effects).scalar_subquery()

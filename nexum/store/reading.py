@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, not_, or_, select, tuple_
 
 from nexum.core.run.events import RUN_TERMINAL
-from nexum.store.holding import held_by_another, held_in_doubt
+from nexum.store.holding import held_by_another, held_in_doubt, late_results
 from nexum.store.log import unpack
 from nexum.store.rows import clean
 from nexum.store.tables import blobs, effects, events, runs, sessions, tasks
@@ -79,7 +79,7 @@ class TaskRow(NamedTuple):
 
 
 class EffectRow(NamedTuple):
-    """An act on the outside world, without its payloads."""
+    """An act on the outside world, without its payloads. `late` counts results that came too late to be its own."""
 
     run_id: str
     path: str
@@ -96,6 +96,7 @@ class EffectRow(NamedTuple):
     claimed_at: int
     recorded_at: int
     reference: str
+    late: int = 0
 
 
 class ToldRow(NamedTuple):
@@ -147,7 +148,7 @@ class RunQuery:
 _RUN = [runs.c[name] for name in RunRow._fields]
 _TASK = [tasks.c[name] for name in TaskRow._fields[:15]]
 _HOLDER = ("run_id", "path", "state", "claimed_at")
-_EFFECT = [effects.c[name] for name in EffectRow._fields]
+_EFFECT = [*(effects.c[name] for name in EffectRow._fields[:-1]), late_results()]
 _TOLD_COLUMNS = [
     func.length(events.c.payload).label("payload") if name == "payload" else events.c[name] for name in ToldRow._fields
 ]

@@ -191,6 +191,7 @@ def test_metrics_count_what_the_tables_hold(filled: Any) -> None:
             "execution_active_count",
             "execution_failed_total",
             "node_retry_total",
+            "effect_duplicates_suspected_total",
             "effect_latency_seconds",
             "queue_depth",
         )

@@ -1,6 +1,7 @@
 """From what a handler did to an outcome. Pure: the same exception always gives the same value.
 
-For an effect the question is what the exception proves. `NotSent`, a refused connection and a name that does not resolve
+For an effect the question is what the exception proves, and what the status of an answer does: that is for `provider=`
+to say. `NotSent`, a refused connection and a name that does not resolve
 prove that nothing left this machine. `NonRetryable`, `Fail` and `RetryAfter`, raised on purpose, and the classes that the
 author lists in `retry_on=` and `never_on=` are declared answers: the other side refused without acting. Everything else,
 time-outs and broken connections above all (even when `retry_on=` lists them), proves nothing: the outcome is unknown.
@@ -21,10 +22,11 @@ import orjson
 from pydantic import ValidationError
 
 from nexum.core.graph.nodes import Effect
+from nexum.core.graph.policies import Dedupes
 from nexum.core.graph.workflow import AnyNode
 from nexum.core.run.events import Error
 from nexum.engine.work import Failed
-from nexum.errors import Fail, HandlerError, NexumError, NonRetryable, NotSent, RetryAfter, entry
+from nexum.errors import Answered, Fail, HandlerError, NexumError, NonRetryable, NotSent, RetryAfter, entry
 from nexum.errors.misfits import told
 
 TEXT_MAX = 16_384  # bytes of message and traceback together
@@ -45,6 +47,12 @@ _NEVER_LEFT = frozenset(
         "aiohttp.client_exceptions.ClientConnectorError",
     }
 )
+_STATUSES = (  # of an error of this class: the attribute that holds the response ("": the error itself), and its status
+    ("httpx.HTTPStatusError", "response", "status_code"),
+    ("requests.exceptions.HTTPError", "response", "status_code"),
+    ("aiohttp.client_exceptions.ClientResponseError", "", "status"),
+    ("urllib.error.HTTPError", "", "code"),
+)
 _PROVES_NOTHING = frozenset(
     {"TimeoutError", "ConnectionError", "TimeoutException", "NetworkError", "RemoteProtocolError", "Timeout"}
 )
@@ -54,7 +62,17 @@ def failure(error: BaseException, node: AnyNode, *, began: bool = True) -> Faile
     """The outcome of an attempt that ended with an exception; `began` tells whether the handler had been called."""
     sent = _sent(error, node) if began and _acts(node) else "no"
     seconds = error.seconds if isinstance(error, RetryAfter) else 0.0
-    return Failed(_described(error, node), sent=sent, retry_after=max(0, round(seconds * _SECOND)))
+    status = status_of(error) if isinstance(node, Effect) else 0
+    return Failed(_described(error, node), sent=sent, retry_after=max(0, round(seconds * _SECOND)), status=status)
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status that a provider answered with, by the error of its client; 0 for an error that is no answer."""
+    if isinstance(error, Answered):
+        return error.status
+    holder, name = next(((where, field) for kind, where, field in _STATUSES if is_named(error, (kind,))), ("", ""))
+    found = getattr(getattr(error, holder, None) if holder else error, name, 0) if name else 0
+    return found if isinstance(found, int) else 0
 
 
 def overtime(node: AnyNode, max_run: int) -> Failed:
@@ -109,8 +127,15 @@ def call_made(error: BaseException, node: AnyNode) -> str:
     return _sent(error, node)
 
 
+def is_refusal(error: BaseException, node: AnyNode) -> bool:
+    """Whether the provider answered with a status that proves, as its author declares, that it has done nothing."""
+    return isinstance(node, Effect) and isinstance(node.doubt, Dedupes) and status_of(error) in node.doubt.not_executed
+
+
 def _sent(error: BaseException, node: AnyNode) -> str:
     if isinstance(error, NotSent | NonRetryable | Fail | RetryAfter) or is_named(error, _NEVER_LEFT):
+        return "no"
+    if is_refusal(error, node):
         return "no"
     declared = is_named(error, (*node.retry.retry_on, *node.retry.never_on))
     return "no" if declared and not is_named(error, _PROVES_NOTHING) else "unknown"
@@ -125,7 +150,7 @@ def _described(error: BaseException, node: AnyNode) -> Error:
 
 
 def _is_retryable(error: BaseException, node: AnyNode) -> bool:
-    if isinstance(error, RetryAfter | NotSent):
+    if isinstance(error, RetryAfter | NotSent) or is_refusal(error, node):
         return True
     if isinstance(error, HandlerError) and not entry(error.code).retryable:
         return False

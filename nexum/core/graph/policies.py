@@ -45,10 +45,16 @@ class TimeoutPolicy(Frozen):
 
 
 class Dedupes(Frozen):
-    """The provider honours idempotency keys for `ttl` microseconds: within that time the same key may be sent again."""
+    """The provider honours idempotency keys for `ttl` microseconds: within that time the same key may be sent again.
+
+    `stored_errors`: it stores an answer of 500 and above under the key too, so that sending again only repeats it.
+    `not_executed` are the HTTP statuses with which it proves that it has done nothing.
+    """
 
     policy: Literal["dedupes"] = "dedupes"
     ttl: Micros = Field(gt=0)
+    stored_errors: bool = False
+    not_executed: tuple[Annotated[int, Field(ge=100, le=599)], ...] = ()
 
 
 class Hold(Frozen):

@@ -42,6 +42,7 @@ from nexum.core.run.state import CellState, CellStatus, Phase, State
 
 LINGERS = 2 * MINUTE  # a process that has outrun its time is ended by its watchdog within this
 _CUT_OFF = frozenset({"NX-R202", "NX-R205"})  # reported about a handler, not by it: it may still be at work
+SERVER_ERROR = 500  # from this HTTP status on the fault is the provider's
 SAFE_SHARE = 0.8  # of the provider's key lifetime: beyond it a repeated key may act again
 
 _RELEASED = CellStatus.ATTEMPT_FAILED  # a call that is known not to have happened, and may be made again
@@ -146,7 +147,8 @@ def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) 
     lingers = LINGERS if message.error.code in _CUT_OFF else 0
     quiet = max(now + lingers, at.quiet_from, message.alive_until)
     evidence = f"{message.error.code}: {message.error.message}"[:2_000]
-    return EffectInDoubt(message.cell, message.attempt, evidence, "reported", quiet)
+    repeats = at.cleared and _is_stored(node, message)  # not known to it, and yet the same answer: the key is used up
+    return EffectInDoubt(message.cell, message.attempt, evidence, "stored" if repeats else "reported", quiet)
 
 
 def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -> bool:
@@ -154,10 +156,16 @@ def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -
         isinstance(node.doubt, Dedupes)
         and at.status is CellStatus.SCHEDULED
         and message.error.retryable
+        and not _is_stored(node, message)
         and not at.overdue
         and at.attempt - at.counted_from + 1 < node.retry.max_attempts
         and now - at.scheduled_at < node.doubt.ttl * SAFE_SHARE
     )
+
+
+def _is_stored(node: Effect, message: AttemptFailed) -> bool:
+    """Whether the provider would only repeat this answer under the same key."""
+    return isinstance(node.doubt, Dedupes) and node.doubt.stored_errors and message.status >= SERVER_ERROR
 
 
 def _accept_stop(plan: Plan, state: State, message: AttemptStopped, now: int) -> Body:

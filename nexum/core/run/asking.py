@@ -82,6 +82,8 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
     last = last_asking(state, cell)
     if at.ask_now:
         return [*_cancelled(last), _schedule(node, node.reconcile, state, cell, 0)]
+    if last is None and at.held:
+        return []
     if last is None:
         return _schedule_by(node, node.reconcile, state, cell, counts_from(node.reconcile, at))
     asking = last[1]

@@ -150,7 +150,8 @@ class AttemptFailed:
     """Fact: one attempt ended badly. `sent` (effects) is no, yes or unknown; `retry_after` is in microseconds.
 
     `raw` is the invalid text of a model's answer; `repairable` says that a repair round may mend it. `alive_until` is the
-    instant until which a process that sent this effect may still be alive (0: whoever sent it has said how it ended).
+    instant until which a process that sent this effect may still be alive (0: whoever sent it has said how it ended). `status` is
+    the HTTP status that the provider of an effect answered with (0: none).
     """
 
     cell: Cell
@@ -163,6 +164,7 @@ class AttemptFailed:
     usage: Usage | None = None
     journal: Ref | None = None
     alive_until: int = 0
+    status: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,8 @@ class EffectInDoubt:
     """Fact: the effect was sent, its outcome is not known, and policy forbids to send again.
 
     `proof` is what is known of the sender: reported (it said itself that it cannot tell), ended (its process is proven to be
-    dead), expired (it only fell silent). `quiet_from` is the instant from which no process can send any more (`NEVER`:
+    dead), expired (it only fell silent), stored (the provider repeats an error that it has stored under the key: asking and
+    sending again would not help). `quiet_from` is the instant from which no process can send any more (`NEVER`:
     nobody knows): what was sent before may still travel for the settle time of the effect.
     """
 

@@ -267,6 +267,7 @@ def _moved(state: State, event: Event) -> State:
         error = Error("NX-E201", body.evidence, type="InDoubt")
         quiet = body.quiet_from
         after = after._replace(doubtful=True, error=error, quiet_from=quiet, asked_before=after.asked, ask_now=False)
+        after = after._replace(held=body.proof == "stored")
     return _put(state, body.cell, after)
 
 
@@ -314,7 +315,9 @@ def _resolved(state: State, event: Event) -> State:
     if before.stopping and not call_name(body.cell):
         status = CellStatus.STOPPED
     error = Error("NX-E201", body.evidence, type="InDoubt", retryable=body.outcome == "did_not_happen")
-    return _put(state, body.cell, before._replace(status=status, doubtful=False, error=error, ask_now=False))
+    cleared = before.cleared or body.by == "reconcile"
+    after = before._replace(status=status, doubtful=False, error=error, ask_now=False, cleared=cleared)
+    return _put(state, body.cell, after)
 
 
 def _ask(state: State, event: Event) -> State:

@@ -56,6 +56,15 @@ WORK = (
         exit_code=6,
     ),
     Entry(
+        "NX-E212",
+        "provider answered with an error",
+        "The handler of an effect raised `Answered` with the status of the provider's answer.",
+        "A status alone proves nothing unless `provider=` declares what it proves.",
+        ("declare statuses that prove that nothing was done: `Dedupes(ttl=..., not_executed=(503,))`",),
+        exit_code=3,
+        retryable=True,
+    ),
+    Entry(
         "NX-E220",
         "handler made another call than it had journaled",
         "A handler ran again and made a call of a name that is journaled, with other arguments than before.",
