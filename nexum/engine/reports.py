@@ -180,6 +180,6 @@ def as_accepted(record: Record, fact: Body) -> Record:
         return record
     if isinstance(fact, EffectInDoubt):
         return record._replace(effect=record.effect._replace(state="IN_DOUBT"))
-    if isinstance(fact, AttemptFailed) and fact.sent == "unknown":
+    if isinstance(fact, AttemptFailed) and fact.sent != "no":
         return record._replace(effect=record.effect._replace(state="UNKNOWN"))
     return record

@@ -75,8 +75,8 @@ class Succeeded:
 class Failed:
     """The attempt ended badly.
 
-    `sent` matters for effects only: "no" proves that the request never left or was refused without acting, "unknown" is
-    everything else. `retry_after` is in microseconds (0: the retry policy decides). `repairable` marks a model's answer
+    `sent` matters for effects only: "no" proves that the request never left or was refused without acting, "yes" that it
+    was done, "unknown" is everything else. `retry_after` is in microseconds (0: the retry policy decides). `repairable` marks a model's answer
     that a repair round may mend; `raw` is that answer. `status` is the HTTP status that an effect's provider answered with
     (0: it did not answer, or not by HTTP).
     """

@@ -9,7 +9,7 @@ import pytest
 from doubtful import ABSENT, FOUND, PAY, UNSURE, asked, in_doubt, provider
 from engine_driver import Driver
 from nexum.client.doubts import Decision, resolve
-from nexum.core.graph.policies import RetryPolicy, TimeoutPolicy
+from nexum.core.graph.policies import Dedupes, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.asking import counts_from
 from nexum.core.run.codec import decode, encode_mail
@@ -229,3 +229,31 @@ def test_a_second_doubt_is_asked_about_anew(driver: Driver) -> None:
     assert [body.outcome for body in decided if isinstance(body, DoubtResolved)] == ["did_not_happen", "happened"]
     assert len([call for call in driver.calls if call.node.id == "pay"]) == 2
     assert driver.state(run).phase is Phase.COMPLETED
+
+
+ACTED = Failed(Error("NX-R201", "pay returned int 7"), sent="yes")
+
+
+def test_what_returned_something_that_cannot_be_recorded_is_found_at_its_provider(driver: Driver) -> None:
+    g = asked()
+    provider(driver, FOUND)
+    driver.handlers["pay"] = lambda work: ACTED
+
+    run = driver.start(g).run_id
+    driver.play(g)
+
+    assert driver.state(run).phase is Phase.COMPLETED
+    assert doubt_of(driver, run).proof == "acted"
+    assert names(driver.calls) == ["pay", "pay/reconcile", "mail"]
+
+
+def test_what_returned_something_is_never_sent_again_whatever_its_provider_says(driver: Driver) -> None:
+    g = asked(doubt=Dedupes(ttl=3_600_000_000), retry=RetryPolicy())
+    provider(driver, ABSENT)
+    driver.handlers["pay"] = lambda work: ACTED
+
+    run = driver.start(g).run_id
+    driver.play(g)
+
+    assert driver.state(run).cells[PAY].status is CellStatus.IN_DOUBT
+    assert names(driver.calls) == ["pay", "pay/reconcile"]

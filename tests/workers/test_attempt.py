@@ -165,7 +165,7 @@ def test_a_reference_that_the_handler_notes_wins_over_the_declared_one() -> None
 
 def test_a_wrong_type_is_refused_and_an_effect_that_gave_it_is_in_doubt() -> None:
     outcome = _do("pay", lambda *_: {"id": "re_1"})
-    assert _failed(outcome) == ("NX-R201", "unknown", False)
+    assert _failed(outcome) == ("NX-R201", "yes", False)
     assert isinstance(outcome, Failed)
     assert from_bytes(outcome.raw)["repr"] == "{'id': 're_1'}"
     assert _failed(_do("score", lambda _: "many")) == ("NX-R201", "no", False)
@@ -177,7 +177,7 @@ def test_a_model_that_was_changed_into_something_else_is_refused() -> None:
         receipt.amount = "five"  # type: ignore[assignment]
         return receipt
 
-    assert _failed(_do("pay", act)) == ("NX-R201", "unknown", False)
+    assert _failed(_do("pay", act)) == ("NX-R201", "yes", False)
 
 
 @pytest.mark.parametrize("value", [float("nan"), [1, {"a": float("-inf")}], object(), {1, 2}.__iter__])
@@ -196,7 +196,7 @@ def test_half_of_a_surrogate_pair_is_refused_with_its_place() -> None:
 
 def test_an_effect_that_returned_half_of_a_pair_is_in_doubt_and_what_it_returned_is_kept() -> None:
     outcome = _do("pay", lambda *_: Receipt(id="\ud800", amount=1))
-    assert _failed(outcome) == ("NX-R102", "unknown", False)
+    assert _failed(outcome) == ("NX-R102", "yes", False)
     assert isinstance(outcome, Failed)
     assert b"ud800" in outcome.raw
 
@@ -231,7 +231,7 @@ def test_a_result_nested_without_end_is_refused() -> None:
 
 def test_a_result_above_the_limit_is_refused_and_the_effect_is_known_to_have_acted() -> None:
     outcome = _do("pay", lambda *_: Receipt(id="x" * 2_000, amount=1), max_payload=1_024)
-    assert _failed(outcome) == ("NX-R103", "unknown", False)
+    assert _failed(outcome) == ("NX-R103", "yes", False)
 
 
 @pytest.mark.parametrize(

@@ -130,7 +130,7 @@ def test_overtime_of_an_effect_is_unknown_and_of_a_read_is_not() -> None:
 def test_an_effect_whose_result_cannot_be_stored_is_known_to_have_acted_and_is_never_sent_again() -> None:
     error = HandlerError("$.amount: nan is not JSON", code="NX-R102")
     outcome = unrecordable(error, _node(Effect), {"amount": float("nan")})
-    assert (outcome.sent, outcome.error.code, outcome.error.retryable) == ("unknown", "NX-R102", False)
+    assert (outcome.sent, outcome.error.code, outcome.error.retryable) == ("yes", "NX-R102", False)
     kept = json.loads(outcome.raw)
     assert (kept["unstorable"], kept["repr"]) == ("dict", "{'amount': nan}")
     assert unrecordable(error, _node(Compute), {}).raw == b""

@@ -6,8 +6,8 @@ prove that nothing left this machine. `NonRetryable`, `Fail` and `RetryAfter`, r
 author lists in `retry_on=` and `never_on=` are declared answers: the other side refused without acting. Everything else,
 time-outs and broken connections above all (even when `retry_on=` lists them), proves nothing: the outcome is unknown.
 
-An effect that returned something which cannot be recorded *has acted*. Its attempt fails with `sent="unknown"` and an
-error that forbids a retry, so that no policy sends it again; what it returned stands in `raw`, spelled as far as possible,
+An effect that returned something which cannot be recorded *has acted*. Its attempt fails with `sent="yes"` and an error
+that forbids a retry, so that no policy and no answer of its provider sends it again; what it returned stands in `raw`, spelled as far as possible,
 for the person who then resolves the doubt as happened.
 """
 
@@ -92,7 +92,7 @@ def unrecordable(error: NexumError, node: AnyNode, value: object) -> Failed:
     described = Error(error.code, _cut(error.message, MESSAGE_MAX), type(error).__name__, retryable=False)
     if not _acts(node):
         return Failed(described)
-    return Failed(described, sent="unknown", raw=evidence_of(value))
+    return Failed(described, sent="yes", raw=evidence_of(value))
 
 
 def evidence_of(value: object) -> bytes:

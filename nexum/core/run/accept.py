@@ -140,7 +140,7 @@ def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) 
     node = plan.node_at(message.cell.path)
     if not isinstance(node, Effect) or node.io:
         return message
-    if message.sent != "unknown" and not at.doubtful:
+    if message.sent == "no" and not at.doubtful:
         return message
     if _may_repeat(node, at, message, now):
         return message
@@ -148,7 +148,8 @@ def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) 
     quiet = max(now + lingers, at.quiet_from, message.alive_until)
     evidence = f"{message.error.code}: {message.error.message}"[:2_000]
     repeats = at.cleared and _is_stored(node, message)  # not known to it, and yet the same answer: the key is used up
-    return EffectInDoubt(message.cell, message.attempt, evidence, "stored" if repeats else "reported", quiet)
+    proof = "acted" if message.sent == "yes" else "stored" if repeats else "reported"
+    return EffectInDoubt(message.cell, message.attempt, evidence, proof, quiet)
 
 
 def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -> bool:
@@ -156,6 +157,7 @@ def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -
         isinstance(node.doubt, Dedupes)
         and at.status is CellStatus.SCHEDULED
         and message.error.retryable
+        and message.sent != "yes"
         and not _is_stored(node, message)
         and not at.overdue
         and at.attempt - at.counted_from + 1 < node.retry.max_attempts

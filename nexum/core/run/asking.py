@@ -82,8 +82,8 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
     last = last_asking(state, cell)
     if at.ask_now:
         return [*_cancelled(last), _schedule(node, node.reconcile, state, cell, 0)]
-    if last is None and at.held:
-        return []
+    if last is None and at.proof == "stored":
+        return []  # sending again would only repeat it
     if last is None:
         return _schedule_by(node, node.reconcile, state, cell, counts_from(node.reconcile, at))
     asking = last[1]
@@ -91,8 +91,8 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
         return []  # still asking, or held for a person
     if asking.answer == "found":
         return [DoubtResolved(cell, "happened", asking.output, asking.reference, FOUND, by="reconcile")]
-    if asking.answer != "not_found":
-        return []
+    if asking.answer != "not_found" or at.proof == "acted":
+        return []  # held for a person: nobody can tell, or it is known to have happened, whatever the provider says
     first = _first_absent(state, cell, at, node.reconcile)
     if first == 0:
         return _schedule_by(node, node.reconcile, state, cell, counts_from(node.reconcile, at))

@@ -182,7 +182,7 @@ class EffectInDoubt:
 
     `proof` is what is known of the sender: reported (it said itself that it cannot tell), ended (its process is proven to be
     dead), expired (it only fell silent), stored (the provider repeats an error that it has stored under the key: asking and
-    sending again would not help). `quiet_from` is the instant from which no process can send any more (`NEVER`:
+    sending again would not help), acted (it returned something that cannot be recorded: it happened). `quiet_from` is the instant from which no process can send any more (`NEVER`:
     nobody knows): what was sent before may still travel for the settle time of the effect.
     """
 

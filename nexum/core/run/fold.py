@@ -246,7 +246,7 @@ def _attempt_failed(state: State, event: Event) -> State:
         retry_after=body.retry_after,
         repairable=body.repairable,
         raw=raw,
-        doubtful=before.doubtful or body.sent == "unknown",
+        doubtful=before.doubtful or body.sent != "no",
         quiet_from=max(before.quiet_from, body.alive_until),
     )
     state = _put(state, body.cell, after)
@@ -267,7 +267,7 @@ def _moved(state: State, event: Event) -> State:
         error = Error("NX-E201", body.evidence, type="InDoubt")
         quiet = body.quiet_from
         after = after._replace(doubtful=True, error=error, quiet_from=quiet, asked_before=after.asked, ask_now=False)
-        after = after._replace(held=body.proof == "stored")
+        after = after._replace(proof=body.proof)
     return _put(state, body.cell, after)
 
 
