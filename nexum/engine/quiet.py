@@ -14,7 +14,10 @@ from nexum.store.api import Claimed, Held
 
 def quiet_from(held: Held) -> int:
     """The instant from which the holder of a dead session's task cannot send any more; `NEVER` when nobody knows."""
-    return _deadline(held.claimed_at, held.claimed.max_run) if held.expired else held.ended_at
+    deadline = _deadline(held.claimed_at, held.claimed.max_run)
+    if held.expired:
+        return deadline
+    return held.ended_at if held.claimed.deliveries <= 1 else max(held.ended_at, deadline)  # who had it before may live
 
 
 def reported_by_all(claimed: Claimed) -> bool:

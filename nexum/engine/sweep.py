@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nexum.broker.doorbell import Doorbell
 from nexum.core.run.accept import SAFE_SHARE
 from nexum.core.run.codec import encode_mail
-from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, Error, TimerFired
+from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, Error, SenderEnded, TimerFired
 from nexum.crash import crash
 from nexum.engine.calls import doubt_mail
 from nexum.engine.draining import BUSY, drain
@@ -84,6 +84,7 @@ class Sweeper:
         report = SweepReport()
         runs: dict[str, None] = {}
         self._dead_sessions(report, runs)
+        self._proven_dead(runs)
         self._due_timers(report, runs)
         self._late_starts(report, runs)
         self._resting = {run_id: until for run_id, until in self._resting.items() if until > time.monotonic()}
@@ -125,6 +126,15 @@ class Sweeper:
                 runs[key.run_id] = None
             else:
                 self._requeue(held, report)
+
+    def _proven_dead(self, runs: dict[str, None]) -> None:
+        """Whoever waits for a silent sender to be dead for certain is told that it is."""
+        for found in self._store.proven_dead(BATCH):
+            key, cell = found.key, _cell(found.key)
+            body = encode_mail(SenderEnded(cell, key.attempt, found.ended_at))
+            dedupe = f"ended|{cell.path}|{cell.visit}|{cell.item}|{key.attempt}"
+            if self._store.post(Mail(key.run_id, dedupe, "SenderEnded", body, actor=self._actor)):
+                runs[key.run_id] = None
 
     def _requeue(self, held: Held, report: SweepReport) -> None:
         key = held.claimed.key

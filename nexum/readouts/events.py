@@ -32,6 +32,7 @@ from nexum.core.run.events import (
     RunStarted,
     RunSuspended,
     RunTerminated,
+    SenderEnded,
     SkipRequested,
     TimerFired,
 )
@@ -205,6 +206,8 @@ def _said(body: Body, at: int) -> str:
         case DuplicateEffectSuspected():
             came = body.reference or "a late result"
             return f"may have been done twice: {came}, recorded {body.recorded or 'otherwise'}"
+        case SenderEnded():
+            return "whoever sent it is dead for certain"
         case ReconcileRequested():
             return f"provider to be asked now: {body.reason}"
         case RetryScheduled():

@@ -29,6 +29,7 @@ from nexum.store.shapes import (
     NewTask,
     NewTimer,
     OpenCall,
+    Proven,
     Record,
     RecordAnswer,
     SessionRow,
@@ -58,6 +59,7 @@ __all__ = [
     "NewTask",
     "NewTimer",
     "OpenCall",
+    "Proven",
     "Record",
     "RecordAnswer",
     "SessionRow",
@@ -241,6 +243,9 @@ class Store(Protocol):
 
     def doubt(self, key: TaskKey, token: int, mail: Mail) -> bool:
         """A dead session's effect becomes IN_DOUBT and the fact goes to the inbox; False when somebody was faster."""
+
+    def proven_dead(self, limit: int) -> Sequence[Proven]:
+        """Effects in doubt whose only sender had fallen silent and was proven dead since; only read."""
 
     def due_timers(self, limit: int) -> Sequence[Due]:
         """Timers that are due, oldest first; only read."""

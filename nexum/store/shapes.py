@@ -317,6 +317,14 @@ class Due(NamedTuple):
 
 SILENCE = "silence: "  # how a word about a death begins that the parent did not see
 EXPIRED = f"{SILENCE}lease: "  # and when it rests on a lease alone: the process may yet be alive, and send
+LATER = "later: "  # and when the process of a session whose lease had run out is proven to be dead after all
+
+
+class Proven(NamedTuple):
+    """An effect in doubt whose only sender was believed to be silent, and has been proven dead at `ended_at` since."""
+
+    key: TaskKey
+    ended_at: int
 
 
 class Held(NamedTuple):

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from nexum.store.api import Due, TaskKey
+from nexum.store.shapes import LATER, Proven
 from nexum.store.statement import Statement, Transaction
 
 _CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
 _DUE = Statement("SELECT run_id, timer, due FROM nexum_timers WHERE due <= {now} ORDER BY due LIMIT :most")
+_PROVEN = Statement("""
+    SELECT e.run_id, e.path, e.visit, e.item, e.attempt, s.ended_at
+      FROM nexum_effects e JOIN nexum_sessions s ON s.session = e.session
+     WHERE e.state = 'IN_DOUBT' AND e.token = 1 AND s.proof LIKE :later
+     ORDER BY s.ended_at, e.run_id, e.path, e.visit, e.item LIMIT :most""")
 _OLD_MAIL = Statement("""
     SELECT run_id FROM nexum_inbox WHERE at <= {now} - :older GROUP BY run_id ORDER BY MIN(at) LIMIT :most""")
 _UNTOLD = """
@@ -24,6 +30,11 @@ _TELL = Statement(f"""
 _LATE = Statement("""
     SELECT run_id, path, visit, item, attempt, queue FROM nexum_tasks
      WHERE state = 'READY' AND start_by > 0 AND start_by <= {now} ORDER BY start_by LIMIT :most""")
+
+
+def proven_dead(tx: Transaction, limit: int) -> list[Proven]:
+    """Effects in doubt that one process alone has sent, which fell silent first and was proven dead later."""
+    return [Proven(TaskKey(*row[:5]), row[5]) for row in tx.rows(_PROVEN, later=f"{LATER}%", most=limit)]
 
 
 def due_timers(tx: Transaction, limit: int) -> list[Due]:

@@ -23,6 +23,7 @@ from nexum.store.api import (
     Held,
     Mail,
     OpenCall,
+    Proven,
     Record,
     RecordAnswer,
     SessionRow,
@@ -241,6 +242,11 @@ class Verbs(ABC):
         """A dead session's effect becomes IN_DOUBT; see `api.Store`."""
         with self.database.transaction() as tx:
             return leases.doubt(tx, key, token, mail)
+
+    def proven_dead(self, limit: int) -> Sequence[Proven]:
+        """Effects in doubt whose sender was proven dead since; see `api.Store`."""
+        with self.database.once() as tx:
+            return sweeping.proven_dead(tx, limit)
 
     def due_timers(self, limit: int) -> Sequence[Due]:
         """Timers that are due, oldest first."""

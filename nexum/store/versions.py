@@ -8,6 +8,7 @@ from nexum.crash import crash
 from nexum.store import rows
 from nexum.store.api import SessionRow, VersionRow
 from nexum.store.rows import SESSION_COLUMNS, VERSION_COLUMNS, clean
+from nexum.store.shapes import EXPIRED, LATER, SILENCE
 from nexum.store.statement import Insert, Statement, Transaction
 from nexum.store.tables import versions
 
@@ -38,6 +39,9 @@ _BEAT = Statement("""
 _END = Statement("""
     UPDATE nexum_sessions SET state = :state, ended_at = {now}, proof = :proof
      WHERE session = :session AND state IN ('LIVE', 'DRAINING')""")
+_PROVE = Statement("""
+    UPDATE nexum_sessions SET ended_at = {now}, proof = :proof
+     WHERE session = :session AND state = 'DEAD' AND proof LIKE :expired""")
 _SESSIONS = Statement(f"""
     SELECT {SESSION_COLUMNS} FROM nexum_sessions WHERE state = :state ORDER BY started_at, session""")  # noqa: S608
 
@@ -89,8 +93,11 @@ def beat(tx: Transaction, names: Sequence[str]) -> frozenset[str]:
 
 
 def end_session(tx: Transaction, session: str, proof: str) -> None:
-    """ENDED when it closed itself, DEAD with a proof; the first word stands."""
-    tx.run(_END, session=session, proof=clean(proof), state="DEAD" if proof else "ENDED")
+    """ENDED when it closed itself, DEAD with a proof; the first word stands, unless it rested on a lease alone."""
+    if tx.run(_END, session=session, proof=clean(proof), state="DEAD" if proof else "ENDED"):
+        return
+    if proof and not proof.startswith(SILENCE):
+        tx.run(_PROVE, session=session, proof=f"{LATER}{clean(proof)}", expired=f"{EXPIRED}%")
 
 
 def by_state(tx: Transaction, states: Sequence[str]) -> list[SessionRow]:

@@ -205,6 +205,25 @@ def test_a_lease_that_ran_out_proves_nothing_before_the_time_limit_of_the_attemp
     assert driver.state(run).cells[FIRST].not_before == doubt.quiet_from + 5
 
 
+@pytest.mark.parametrize("limits", [TimeoutPolicy(), TimeoutPolicy(start_to_close=0)])
+def test_a_proof_that_arrives_later_starts_the_settle_time_then(
+    driver: Driver, another: Callable[[str], Driver], limits: TimeoutPolicy
+) -> None:
+    run, _ = died(driver, another, asked(settle=5, timeouts=limits), f"{EXPIRED}a scheduler watched")
+
+    driver.store.end_session(driver.session, proof="parent 1 saw child 2 die of SIGKILL")
+    heir = another("s3")
+    heir.sweep()
+    heir.sweep()
+
+    state = heir.state(run)
+    (session,) = [row for row in rows_of(driver.store, "nexum_sessions") if row["session"] == "s1"]
+    assert state.cells[PAY].quiet_from == session["ended_at"]
+    open_ones = [at for cell, at in state.cells.items() if "reconcile" in cell.path and not at.status.is_terminal]
+    assert [at.not_before for at in open_ones] == [session["ended_at"] + 5]
+    assert heir.types(run).count("SenderEnded") == 1
+
+
 def test_without_a_time_limit_a_lease_that_ran_out_never_proves_anything(
     driver: Driver, another: Callable[[str], Driver]
 ) -> None:

@@ -30,6 +30,7 @@ from nexum.core.run.events import (
     RunResumed,
     RunSuspended,
     RunTerminated,
+    SenderEnded,
     SkipRequested,
     TimerFired,
 )
@@ -70,6 +71,11 @@ def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
             return message if fits else _ignored(message, "the effect is not in doubt")
         case ReconcileRequested():
             return _accept_asking(plan, state, message, now)
+        case SenderEnded():
+            at = state.cells.get(message.cell)
+            waits = at is not None and at.status is CellStatus.IN_DOUBT and at.attempt == message.attempt
+            sooner = waits and at is not None and message.quiet_from < at.quiet_from
+            return message if sooner else _ignored(message, "nobody waits for that")
         case TimerFired():
             return _accept_timer(state, message, now)
         case CancelRequested():

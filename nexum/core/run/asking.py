@@ -88,7 +88,7 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
         return _schedule_by(node, node.reconcile, state, cell, counts_from(node.reconcile, at))
     asking = last[1]
     if asking.status is not CellStatus.COMPLETED:
-        return []  # still asking, or held for a person
+        return _sooner(node, node.reconcile, state, cell, last)
     if asking.answer == "found":
         return [DoubtResolved(cell, "happened", asking.output, asking.reference, FOUND, by="reconcile")]
     if asking.answer != "not_found" or at.proof == "acted":
@@ -101,12 +101,21 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
     return _schedule_by(node, node.reconcile, state, cell, first + node.reconcile.gap)
 
 
+def _sooner(node: Effect, how: Reconciliation, state: State, cell: Cell, last: tuple[Cell, CellState]) -> list[Body]:
+    """An asking that waits for a sender to be certainly dead is made when that is known; else nothing: it is being asked."""
+    at, (_, asking) = state.cells[cell], last
+    waits = asking.status is CellStatus.SCHEDULED and asking.not_before > max(state.now, counts_from(how, at))
+    if not waits or _first_absent(state, cell, at, how):
+        return []
+    return [*_cancelled(last), _schedule(node, how, state, cell, counts_from(how, at))]
+
+
 def _first_absent(state: State, cell: Cell, at: CellState, how: Reconciliation) -> int:
     """When it was first answered, in a way that counts and was not contradicted since, that nothing was found; 0: never."""
     first = 0
     for number in range(at.asked_before + 1, at.asked + 1):
         asking = state.cells[_asking(cell, number)]
-        if asking.status is CellStatus.CANCELLED:
+        if asking.status not in (CellStatus.COMPLETED, CellStatus.FAILED):
             continue
         if asking.answer != "not_found":
             first = 0

@@ -209,6 +209,18 @@ class DoubtResolved:
 
 
 @dataclass(frozen=True, slots=True)
+class SenderEnded:
+    """Fact: the process that sent an effect in doubt had only fallen silent, and is proven to be dead now.
+
+    `quiet_from` is the instant from which it cannot send any more.
+    """
+
+    cell: Cell
+    attempt: int
+    quiet_from: int
+
+
+@dataclass(frozen=True, slots=True)
 class DuplicateEffectSuspected:
     """Fact: a result came for an effect that has ended otherwise: it may have been done twice, or though it was given up.
 
@@ -376,6 +388,7 @@ Body = (
     | DoubtResolved
     | ReconcileRequested
     | DuplicateEffectSuspected
+    | SenderEnded
     | RetryScheduled
     | RetryRequested
     | SkipRequested

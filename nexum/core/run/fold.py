@@ -320,6 +320,12 @@ def _resolved(state: State, event: Event) -> State:
     return _put(state, body.cell, after)
 
 
+def _sender_ended(state: State, event: Event) -> State:
+    body: Any = event.body
+    known = state.cells[body.cell]._replace(quiet_from=body.quiet_from, proof="ended")
+    return state._replace(cells=state.cells.set(body.cell, known), fresh=(body.cell,))
+
+
 def _ask(state: State, event: Event) -> State:
     body: Any = event.body
     wanted = state.cells[body.cell]._replace(ask_now=True)
@@ -387,6 +393,7 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "EffectInDoubt": _moved,
     "DoubtResolved": _resolved,
     "ReconcileRequested": _ask,
+    "SenderEnded": _sender_ended,
     "RetryScheduled": _retry,
     "TimerFired": _timer,
     "CancelRequested": _cancel,

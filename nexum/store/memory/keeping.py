@@ -11,6 +11,7 @@ from nexum.store.memory.rows import Blob, SavedState, Session
 from nexum.store.memory.transaction import Transaction
 from nexum.store.rows import clean
 from nexum.store.rows import session as session_of
+from nexum.store.shapes import EXPIRED, LATER, SILENCE
 
 _ALIVE = ("LIVE", "DRAINING")
 
@@ -63,11 +64,15 @@ def beat(tx: Transaction, names: Sequence[str]) -> frozenset[str]:
 
 
 def end_session(tx: Transaction, session: str, proof: str) -> None:
-    """ENDED when it closed itself, DEAD with a proof; the first word stands."""
+    """ENDED when it closed itself, DEAD with a proof; the first word stands, unless it rested on a lease alone."""
     row = tx.tables.sessions.get(session)
     if row is not None and row.state in _ALIVE:
         state = "DEAD" if proof else "ENDED"
         tx.update(tx.tables.sessions, row, state=state, ended_at=tx.now, proof=clean(proof))
+        return
+    guessed = row is not None and row.state == "DEAD" and row.proof.startswith(EXPIRED)
+    if row is not None and guessed and proof and not proof.startswith(SILENCE):
+        tx.update(tx.tables.sessions, row, ended_at=tx.now, proof=f"{LATER}{clean(proof)}")
 
 
 def by_state(tx: Transaction, states: Sequence[str]) -> list[SessionRow]:

@@ -5,8 +5,19 @@ from __future__ import annotations
 from nexum.store.api import Due, TaskKey
 from nexum.store.memory.claiming import order
 from nexum.store.memory.transaction import Transaction
+from nexum.store.shapes import LATER, Proven
 
 _MOST = 6  # doublings of the wait between two announcements
+
+
+def proven_dead(tx: Transaction, limit: int) -> list[Proven]:
+    """Effects in doubt that one process alone has sent, which fell silent first and was proven dead later."""
+    found = []
+    for effect in tx.tables.effects.rows.values():
+        holder = tx.tables.sessions.get(effect.session)
+        if effect.state == "IN_DOUBT" and effect.token == 1 and holder is not None and holder.proof.startswith(LATER):
+            found.append((holder.ended_at, TaskKey(*effect[4:9])))
+    return [Proven(key, ended_at) for ended_at, key in sorted(found)[:limit]]
 
 
 def due_timers(tx: Transaction, limit: int) -> list[Due]:
