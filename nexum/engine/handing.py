@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from nexum.core.run.events import Cell
-from nexum.core.run.fold import inner_of, parent_of
+from nexum.core.run.fold import parent_of
+from nexum.core.run.places import inner_of
 from nexum.core.run.state import CellState
 from nexum.engine.loading import read_payload
 from nexum.engine.memory import Known

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from nexum.core.graph.nodes import Effect, Llm
 from nexum.core.graph.workflow import AnyNode
-from nexum.core.run.fold import inner_of
+from nexum.core.run.places import inner_of
 from nexum.core.run.standing import span
 from nexum.core.values import Ref
 from nexum.readouts.document import Document, Duration, ErrorView, Instant, PayloadView, UsageView, View

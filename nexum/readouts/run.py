@@ -8,7 +8,7 @@ from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.core.ids import queue_name
 from nexum.core.run.events import Cell
-from nexum.core.run.fold import inner_of
+from nexum.core.run.places import inner_of
 from nexum.core.run.plan import plan_of
 from nexum.core.run.seen import Fleet
 from nexum.core.run.state import CellStatus

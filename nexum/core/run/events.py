@@ -150,8 +150,7 @@ class AttemptFailed:
     """Fact: one attempt ended badly. `sent` (effects) is no, yes or unknown; `retry_after` is in microseconds.
 
     `raw` is the invalid text of a model's answer; `repairable` says that a repair round may mend it. `alive_until` is the
-    instant until which a process that sent this effect may still be alive (0: whoever sent it has said how it ended). `status` is
-    the HTTP status that the provider of an effect answered with (0: none).
+    instant until which a process that sent this effect may live (0: none does). `status` is the HTTP status answered (0: none).
     """
 
     cell: Cell
@@ -180,10 +179,9 @@ class AttemptStopped:
 class EffectInDoubt:
     """Fact: the effect was sent, its outcome is not known, and policy forbids to send again.
 
-    `proof` is what is known of the sender: reported (it said itself that it cannot tell), ended (its process is proven to be
-    dead), expired (it only fell silent), stored (the provider repeats an error that it has stored under the key: asking and
-    sending again would not help), acted (it returned something that cannot be recorded: it happened). `quiet_from` is the instant from which no process can send any more (`NEVER`:
-    nobody knows): what was sent before may still travel for the settle time of the effect.
+    `proof` is what is known of the sender: reported (it cannot tell), ended (proven dead), expired (only silent), stored (the
+    provider repeats a stored error: sending again would not help), acted (it returned what cannot be recorded: it happened).
+    From the instant `quiet_from` (`NEVER`: unknown) no process can send any more; what was sent before may still travel.
     """
 
     cell: Cell
@@ -195,10 +193,7 @@ class EffectInDoubt:
 
 @dataclass(frozen=True, slots=True)
 class DoubtResolved:
-    """Evidence about an effect in doubt: a fact by a person, a decision by `reconcile`.
-
-    `outcome` is happened, did_not_happen or abandon.
-    """
+    """Fact by a person, decision by `reconcile`, about a doubt. `outcome` is happened, did_not_happen or abandon."""
 
     cell: Cell
     outcome: str
@@ -210,10 +205,7 @@ class DoubtResolved:
 
 @dataclass(frozen=True, slots=True)
 class SenderEnded:
-    """Fact: the process that sent an effect in doubt had only fallen silent, and is proven to be dead now.
-
-    `quiet_from` is the instant from which it cannot send any more.
-    """
+    """Fact: who sent an effect in doubt had only fallen silent; it is proven that it cannot send since `quiet_from`."""
 
     cell: Cell
     attempt: int
@@ -222,10 +214,7 @@ class SenderEnded:
 
 @dataclass(frozen=True, slots=True)
 class DuplicateEffectSuspected:
-    """Fact: a result came for an effect that has ended otherwise: it may have been done twice, or though it was given up.
-
-    `output` and `reference` are those of the late result, `recorded` is the reference of the one that stands ("" without).
-    """
+    """Fact: a late result, with `output` and `reference`, of an effect that has ended otherwise: as `recorded`, or given up."""
 
     cell: Cell
     attempt: int

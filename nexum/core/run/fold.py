@@ -29,11 +29,12 @@ from nexum.core.run.events import (
     RetryScheduled,
     RunClosing,
     RunStarted,
+    SenderEnded,
     SkipRequested,
     TimerFired,
 )
 from nexum.core.run.ledger import enter
-from nexum.core.run.places import call_name
+from nexum.core.run.places import call_name, inner_of
 from nexum.core.run.state import CellState, CellStatus, Requested, State
 from nexum.core.run.transitions import next_cell, next_phase
 from nexum.core.values import HERE, Ref
@@ -100,12 +101,6 @@ def parent_of(cell: Cell) -> Cell | None:
     """The cell that an inner activation (`verdict/repair.1`, `refund/undo`) belongs to."""
     path, slash, _ = cell.path.rpartition("/")
     return cell._replace(path=path) if slash else None
-
-
-def inner_of(cell: Cell) -> str:
-    """What an inner activation does for its parent: repair, reconcile, undo; "" for a cell of the graph itself."""
-    _, slash, last = cell.path.rpartition("/")
-    return last.partition(".")[0] if slash else ""
 
 
 def _place(ref: Ref | None, event: Event) -> Ref | None:
@@ -265,9 +260,8 @@ def _moved(state: State, event: Event) -> State:
     after = before._replace(status=next_cell(before.status, type(body).__name__))
     if isinstance(body, EffectInDoubt):
         error = Error("NX-E201", body.evidence, type="InDoubt")
-        quiet = body.quiet_from
-        after = after._replace(doubtful=True, error=error, quiet_from=quiet, asked_before=after.asked, ask_now=False)
-        after = after._replace(proof=body.proof)
+        after = after._replace(doubtful=True, error=error, asked_before=after.asked, ask_now=False)
+        after = after._replace(quiet_from=body.quiet_from, proof=body.proof)
     return _put(state, body.cell, after)
 
 
@@ -306,9 +300,7 @@ def _resolved(state: State, event: Event) -> State:
     if body.outcome == "happened":
         output = _place(body.output, event)
         at = state.cells[body.cell]
-        state = _finish(
-            state, body.cell, "NodeCompleted", output=output, reference=body.reference, doubtful=False, ask_now=False
-        )
+        state = _finish(state, body.cell, "NodeCompleted", output=output, reference=body.reference, doubtful=False)
         return enter(state, body.cell, at, output, "attempt")
     before = state.cells[body.cell]
     status = next_cell(before.status, "DoubtResolved")
@@ -320,16 +312,13 @@ def _resolved(state: State, event: Event) -> State:
     return _put(state, body.cell, after)
 
 
-def _sender_ended(state: State, event: Event) -> State:
+def _noted(state: State, event: Event) -> State:
+    """Something about a doubt that does not end it."""
     body: Any = event.body
-    known = state.cells[body.cell]._replace(quiet_from=body.quiet_from, proof="ended")
-    return state._replace(cells=state.cells.set(body.cell, known), fresh=(body.cell,))
-
-
-def _ask(state: State, event: Event) -> State:
-    body: Any = event.body
-    wanted = state.cells[body.cell]._replace(ask_now=True)
-    return state._replace(cells=state.cells.set(body.cell, wanted), fresh=(body.cell,))
+    at = state.cells[body.cell]
+    ended = isinstance(body, SenderEnded)
+    at = at._replace(quiet_from=body.quiet_from, proof="ended") if ended else at._replace(ask_now=True)
+    return state._replace(cells=state.cells.set(body.cell, at), fresh=(body.cell,))
 
 
 def _timer(state: State, event: Event) -> State:
@@ -392,8 +381,8 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "AttemptStopped": _moved,
     "EffectInDoubt": _moved,
     "DoubtResolved": _resolved,
-    "ReconcileRequested": _ask,
-    "SenderEnded": _sender_ended,
+    "ReconcileRequested": _noted,
+    "SenderEnded": _noted,
     "RetryScheduled": _retry,
     "TimerFired": _timer,
     "CancelRequested": _cancel,

@@ -1,4 +1,4 @@
-"""Where the calls of a node stand, told by their path: `book/io.charge` is a call of `book`."""
+"""What stands inside a node, told by its path: `book/io.charge` is a call of `book`, `book/undo` its undoing."""
 
 from __future__ import annotations
 
@@ -16,3 +16,9 @@ def call_name(cell: Cell) -> str:
     """The name under which a call was journaled; "" for what is no call."""
     _, slash, last = cell.path.rpartition("/")
     return last.removeprefix(IO) if slash and last.startswith(IO) else ""
+
+
+def inner_of(cell: Cell) -> str:
+    """What an inner activation does for its parent: repair, reconcile, undo; "" for a cell of the graph itself."""
+    _, slash, last = cell.path.rpartition("/")
+    return last.partition(".")[0] if slash else ""
