@@ -1,4 +1,4 @@
-"""The table of races names tests that exist."""
+"""The tables of races and of guarantees name tests that exist."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 TABLE = (ROOT / "docs" / "reference" / "races.md").read_text("utf-8")
+GUARANTEES = (ROOT / "docs" / "explanation" / "guarantees.md").read_text("utf-8")
 
 
-def test_every_test_that_the_table_of_races_names_exists() -> None:
-    named = set(re.findall(r"`(test_[a-z0-9_]+)`", TABLE))
+def test_every_test_that_the_tables_of_races_and_guarantees_name_exists() -> None:
+    named = set(re.findall(r"`(test_[a-z0-9_]+)`", TABLE + GUARANTEES))
     written = {
         name
         for path in (ROOT / "tests").rglob("test_*.py")
