@@ -6,8 +6,9 @@ is armed by the environment, so that it works in every process that a test start
     NEXUM_CRASH="effect.after_response:limit=1,file=/path/marker,run_key=claim-7"
 
 Several points are separated by `;`. `limit` is how often the point strikes (default 1), counted over all processes through
-marker files `<file>.1`, `<file>.2`, ... that are created exclusively; without `file` each process counts for itself. `nth`
-lets the first hits of each process pass. `mode` is what it does (default `kill`):
+marker files `<file>.1`, `<file>.2`, ... that are created exclusively and hold what the point said about itself, as JSON;
+without `file` each process counts for itself. `nth` lets the first hits of each process pass. `mode` is what it does
+(default `kill`):
 
     kill   SIGKILL: no handler, no `finally`, no flush, as the kernel's out-of-memory killer does
     stop   SIGSTOP: the process stands still until somebody sends SIGCONT, as a paused virtual machine does
@@ -18,6 +19,7 @@ Every other word must equal what the point says about itself (`run`, `run_key`, 
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from dataclasses import dataclass
@@ -83,17 +85,19 @@ class _Armed:
         if any(str(context.get(word)) != value for word, value in self.wanted.items()):
             return False
         self.hits += 1
-        return self.hits >= self.nth and self._take()
+        return self.hits >= self.nth and self._take(context)
 
-    def _take(self) -> bool:
+    def _take(self, context: dict[str, object]) -> bool:
         if not self.file:
             self.strokes += 1
             return self.strokes <= self.limit
         for number in range(1, self.limit + 1):
             try:
-                os.close(os.open(f"{self.file}.{number}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+                marker = os.open(f"{self.file}.{number}", os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
             except FileExistsError:
                 continue
+            os.write(marker, json.dumps(context).encode())
+            os.close(marker)
             return True
         return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -48,8 +49,9 @@ def test_a_point_kills_only_what_matches() -> None:
 
 def test_the_marker_file_counts_over_all_processes(tmp_path: Path) -> None:
     armed = f"effect.after_guard:limit=2,file={tmp_path / 'marker'}"
-    codes = [_run(armed, "crash('effect.after_guard')") for _ in range(3)]
+    codes = [_run(armed, "crash('effect.after_guard', node='paid', attempt=2)") for _ in range(3)]
     assert codes == [-signal.SIGKILL, -signal.SIGKILL, 0]
+    assert json.loads((tmp_path / "marker.1").read_text()) == {"node": "paid", "attempt": 2}
 
 
 def test_nth_lets_the_first_hits_pass() -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from nexum.store.api import Store
-from nexum.store.tables import effect_evidence, effects, events, runs, sessions
+from nexum.store.tables import effect_evidence, effects, events, runs
 from nexum.store.verbs import Verbs
 
 _SLICE = 500
@@ -38,18 +38,6 @@ def effects_of_all(store: Store) -> list[EffectState]:
     assert isinstance(store, Verbs)
     columns = effects.c
     query = select(columns.key, columns.run_id, columns.state, columns.reference, columns.token)
-    return [EffectState(*row) for row in store.select(query)]
-
-
-def claimed_by(store: Store, pids: Sequence[int]) -> list[EffectState]:
-    """The effects that processes with these numbers hold now, or held until somebody took them for dead."""
-    assert isinstance(store, Verbs)
-    columns = effects.c
-    query = (
-        select(columns.key, columns.run_id, columns.state, columns.reference, columns.token)
-        .join(sessions, sessions.c.session == columns.session)
-        .where(sessions.c.pid.in_(pids), columns.state.in_(("CLAIMED", "IN_DOUBT")))
-    )
     return [EffectState(*row) for row in store.select(query)]
 
 

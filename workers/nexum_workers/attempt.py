@@ -188,7 +188,14 @@ class Attempts:
         if inner_of(work.cell) == "reconcile":
             return self._answered(work, handler, context, value, error)
         if isinstance(work.node, Effect) and error is None:
-            crash("effect.after_response", run_key=work.run_key, node=work.node.id, attempt=work.attempt)
+            crash(
+                "effect.after_response",
+                run_key=work.run_key,
+                node=work.node.id,
+                attempt=work.attempt,
+                key=work.key,
+                token=work.token,
+            )
         if error is not None:
             return _ended(error, work)
         return self._recorded(work, handler, context, value, work.node)

@@ -102,7 +102,7 @@ class Attack:
             case "kill":
                 return Monkey(world, self.store, seed, kills, pause)
             case "freeze":
-                return Freezer(world, self.store, kills, pause)
+                return Freezer(world, kills, pause)
             case "cut":
                 return Cutter(world, seed, kills)
             case "flush":

@@ -6,6 +6,7 @@ has done it: an attack that was not carried out proves nothing.
 
 from __future__ import annotations
 
+import json
 import random
 import signal
 import socket
@@ -17,8 +18,6 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from nexum.errors import UnavailableError
-from nexum.store.api import Store
-from nexum.store.judging import claimed_by
 from nexum.testing.crash.world import FROZEN, World
 
 LOOK_SECONDS = 0.05
@@ -54,16 +53,20 @@ class Freezer:
     """Stops a worker whole while a child of it stands between sending and recording, for three leases; then wakes it."""
 
     world: World
-    store: Store
     wanted: int
     pause: float
     victims: Counter[str] = field(default_factory=Counter)
-    frozen: list[Frozen] = field(default_factory=list)
 
     @property
     def done(self) -> int:
-        """How many children have stopped between sending and recording, and were frozen; each leaves a marker."""
+        """How many children have stopped between sending and recording; each leaves a marker."""
         return len(list(self.world.folder.glob(f"{FROZEN}.*")))
+
+    @property
+    def frozen(self) -> list[Frozen]:
+        """What those children held in their hands, as their markers say."""
+        told = [json.loads(marker.read_text()) for marker in self.world.folder.glob(f"{FROZEN}.*")]
+        return [Frozen(one["key"], one["token"]) for one in told]
 
     def rampage(self) -> None:
         """Wait until children stop by themselves, stop the rest of the worker, wait, wake it, again."""
@@ -75,18 +78,12 @@ class Freezer:
                 continue
             time.sleep(self.pause)  # others may come to the same place
             worker.kill_group(signal.SIGSTOP)
-            self.frozen += [one for one in self._sent(worker.children()) if one not in self.frozen]
             self.victims["worker"] += 1
             time.sleep(LEASES * self.world.scenario.lease)
             worker.kill_group(signal.SIGCONT)
             limit = time.monotonic() + PATIENCE
         time.sleep(LOOK_SECONDS)
         worker.kill_group(signal.SIGCONT)  # whoever left its marker a moment ago has stopped by now
-
-    def _sent(self, pids: list[int]) -> list[Frozen]:
-        """What these children hold that the provider has in its books; who was taken for dead before holds nothing more."""
-        booked = {act["key"] for act in self.world.provider.get("/ledger")}
-        return [Frozen(one.key, one.token) for one in claimed_by(self.store, pids) if one.key in booked]
 
 
 @dataclass(slots=True)
