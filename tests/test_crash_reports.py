@@ -21,7 +21,7 @@ from nexum.store.api import Store
 from nexum.store.connect import open_store
 from nexum.testing.crash.attack import Outcome
 from nexum.testing.crash.attackers import Frozen
-from nexum.testing.crash.clerk import Hold
+from nexum.testing.crash.clerk import OVERTAKEN, Hold
 from nexum.testing.crash.judge import Verdict, judge
 from nexum.testing.crash.report import misses, write_page
 from nexum.testing.crash.scenarios import SCENARIOS
@@ -93,6 +93,7 @@ def test_a_hold_that_nobody_saw_or_nothing_explains_misses_the_target() -> None:
         (SPOILT, True),
         (replace(KILLED, proof=""), False),
         (replace(KILLED, standing="running"), False),
+        (replace(KILLED, standing=OVERTAKEN), True),
         (replace(SPOILT, evidence=""), False),
     ],
 )

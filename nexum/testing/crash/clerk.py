@@ -13,11 +13,12 @@ from nexum.core.run.events import Cell, EffectInDoubt
 from nexum.errors import NexumError
 from nexum.readouts.run import read_run
 from nexum.store.api import Store
-from nexum.store.doubts import DoubtRow, effect_of
+from nexum.store.doubts import DoubtRow, doubts, effect_of
 from nexum.store.verbs import Verbs
 from nexum.testing.crash.world import World
 
 LOOK_SECONDS = 0.2
+OVERTAKEN = "settled while we looked"
 BOOKS = {"pay.refund": "/refunds", "mail.send": "/mails"}
 
 
@@ -25,7 +26,7 @@ BOOKS = {"pay.refund": "/refunds", "mail.send": "/mails"}
 class Hold:
     """A doubt as the clerk saw it first.
 
-    `standing` is what `nexum why` says, `evidence` what the run's event says. `session` and `proof` name the process that
+    `standing` is what `nexum why` says (or that it was settled before we could ask), `evidence` what the run's event says. `session` and `proof` name the process that
     held the effect and how it ended ("" while it lives); `modes` is how the provider mistreated requests under this key.
     """
 
@@ -43,7 +44,7 @@ class Hold:
     @property
     def is_explained(self) -> bool:
         """Whether the standing and the evidence name what was done: a process that died, or a request that was spoilt."""
-        named = self.standing == "in_doubt" and bool(self.evidence)
+        named = self.standing in ("in_doubt", OVERTAKEN) and bool(self.evidence)
         return named and bool(("died" in self.evidence and self.proof) or self.modes)
 
 
@@ -80,6 +81,8 @@ class Clerk:
         assert isinstance(self.store, Verbs)
         found = read_run(self.store, row.run_id, may_read=False)
         standing = found.run.standing.code if found is not None else ""
+        if standing != "in_doubt" and not any(row[3:7] == each[3:7] for each in doubts(self.store, run_id=row.run_id)):
+            standing = OVERTAKEN
         hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, self._evidence(row))
         _, claimer = effect_of(self.store, row.key) or (row, None)
         hold.session, hold.proof = (claimer.session, claimer.proof) if claimer is not None else ("", "")
