@@ -1,19 +1,23 @@
 """What the core cannot know: whether somebody is executing a task. The task's row tells, by compare-and-set.
 
 A person's word about an effect and a worker's claim race. Who takes the READY row out of the queue first is right: the
-word, and nobody will ever execute this attempt; or the worker, and the word came too late.
+word, and nobody will ever execute this attempt; or the worker, and the word came too late. A READY row may also stand for an
+attempt that was begun: its process died, and the same key may be sent again. Such an effect may have acted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from nexum.core.run.events import Body, Cell, FailRequested, Ignored, RunTerminated
+from nexum.core.run.events import AttemptStopped, Body, Cell, EffectInDoubt, FailRequested, Ignored, RunTerminated
+from nexum.core.run.plan import Plan
 from nexum.core.run.requesting import Request, misfit
 from nexum.core.run.rows import has_task
 from nexum.core.run.state import CellState, State
 from nexum.engine.changes import task_key
-from nexum.store.api import Drain
+from nexum.engine.quiet import quiet_at_last
+from nexum.store.api import Drain, TaskKey
 
 
 def seen_by_claims(held: Drain, state: State, message: Body, now: int) -> Body:
@@ -28,8 +32,27 @@ def seen_by_claims(held: Drain, state: State, message: Body, now: int) -> Body:
 def _in_flight(held: Drain, state: State) -> tuple[Cell, ...]:
     """The effects that somebody is executing; the others lose their tasks here."""
     tasks = {task_key(state.run_id, cell, at): cell for cell, at in _effects(state)}
-    waiting = held.cancel_ready(list(tasks))
+    waiting = held.cancel_ready(list(tasks), untried=True)
     return tuple(cell for key, cell in tasks.items() if key not in waiting)
+
+
+def stopped(held: Drain, plan: Plan, state: State, cells: Sequence[Cell], now: int) -> list[tuple[TaskKey, Body]]:
+    """What is known at once about attempts that were just asked to stop: whose task nobody holds answers here.
+
+    One that nobody ever began is stopped. One that a dead process has given back may have acted: it is in doubt.
+    """
+    tasks = {task_key(state.run_id, cell, state.cells[cell]): cell for cell in cells}
+    never = held.cancel_ready(list(tasks), untried=True)
+    again = held.cancel_ready([key for key in tasks if key not in never])
+    return [(key, _end(plan, tasks[key], key, now, begun=key in again)) for key in tasks if key in never | again]
+
+
+def _end(plan: Plan, cell: Cell, key: TaskKey, now: int, *, begun: bool) -> Body:
+    if not begun:
+        return AttemptStopped(cell, key.attempt, claimed=False)
+    evidence = "a process that died was executing it, and nobody has said how that ended"
+    quiet = quiet_at_last(now, plan.node_at(cell.path).timeouts.start_to_close)
+    return EffectInDoubt(cell, key.attempt, evidence, "expired", quiet)
 
 
 def _effects(state: State) -> list[tuple[Cell, CellState]]:
@@ -43,4 +66,8 @@ def _unclaimed(held: Drain, state: State, request: Request) -> Body:
     if at.kind != "effect" or not has_task(at) or isinstance(request, FailRequested):
         return request
     key = task_key(state.run_id, request.cell, at)
-    return request if held.cancel_ready([key]) else Ignored(type(request).__name__, "an attempt has just begun")
+    return (
+        request
+        if held.cancel_ready([key], untried=True)
+        else Ignored(type(request).__name__, "an attempt has just begun")
+    )

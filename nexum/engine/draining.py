@@ -17,7 +17,6 @@ from nexum.core.run.advance import Grown, NeedsValuesError, advance
 from nexum.core.run.codec import decode_mail
 from nexum.core.run.events import (
     RUN,
-    AttemptStopped,
     Body,
     Cell,
     DoubtResolved,
@@ -35,8 +34,8 @@ from nexum.core.run.places import call_name
 from nexum.core.run.state import CellStatus, State
 from nexum.core.values import BLOB, Ref
 from nexum.crash import crash
-from nexum.engine.changes import changes, new_tasks, task_key, waiting_tasks
-from nexum.engine.claims import seen_by_claims
+from nexum.engine.changes import changes, new_tasks, waiting_tasks
+from nexum.engine.claims import seen_by_claims, stopped
 from nexum.engine.graphs import Graphs
 from nexum.engine.late import after_the_end, tell
 from nexum.engine.loading import extend, keep_snapshot, load, read_payload
@@ -216,9 +215,8 @@ class _Round:
             added = new_tasks(known.plan, grown.state)
             self._held.restore(known.state.tenant, added)
         self._result.ready.extend((task.queue, task.key) for task in added if task.not_before <= self._now)
-        for key in self._never_begun(grown):
-            stopped = AttemptStopped(Cell(key.path, key.visit, key.item), key.attempt, claimed=False)
-            self.append(stopped, Mail(key.run_id, dedupe_of(key, stopped), "AttemptStopped", b"", actor="engine"))
+        for key, told in self._stopped(grown):
+            self.append(told, Mail(key.run_id, dedupe_of(key, told), type(told).__name__, b"", actor="engine"))
 
     def _settled(self, grown: Grown, payload: bytes) -> tuple[SettledEffect, ...]:
         """What results and resolved doubts make of effects; `payload` is what the fact has brought.
@@ -250,15 +248,12 @@ class _Round:
             result = payload or read_payload(self._store, self._known, output)
         return SettledEffect(key, "APPLIED", result, output.hash if output is not None else "", reference)
 
-    def _never_begun(self, grown: Grown) -> list[TaskKey]:
-        """Tasks of cells that were just asked to stop and that nobody had claimed."""
+    def _stopped(self, grown: Grown) -> list[tuple[TaskKey, Body]]:
+        """What is known at once about cells that were just asked to stop: whose tasks nobody holds answers here."""
         state = grown.state
-        stopping = [
-            task_key(state.run_id, event.body.cell, state.cells[event.body.cell])
-            for event in grown.events
-            if isinstance(event.body, NodeStopping) and state.cells[event.body.cell].status is CellStatus.STOPPING
-        ]
-        return sorted(self._held.cancel_ready(stopping)) if stopping else []
+        cells = [event.body.cell for event in grown.events if isinstance(event.body, NodeStopping)]
+        asked = [cell for cell in cells if state.cells[cell].status is CellStatus.STOPPING]
+        return stopped(self._held, self._known.plan, state, asked, self._now) if asked else []
 
 
 def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown:

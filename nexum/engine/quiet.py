@@ -14,7 +14,7 @@ from nexum.store.api import Claimed, Held
 
 def quiet_from(held: Held) -> int:
     """The instant from which the holder of a dead session's task cannot send any more; `NEVER` when nobody knows."""
-    deadline = _deadline(held.claimed_at, held.claimed.max_run)
+    deadline = quiet_at_last(held.claimed_at, held.claimed.max_run)
     if held.expired:
         return deadline
     return held.ended_at if held.claimed.deliveries <= 1 else max(held.ended_at, deadline)  # who had it before may live
@@ -27,13 +27,14 @@ def reported_by_all(claimed: Claimed) -> bool:
 
 def quiet_after(claimed: Claimed) -> int:
     """The instant from which nobody who was given the effect before this claim can send it any more."""
-    return claimed.now if reported_by_all(claimed) else _deadline(claimed.now, claimed.max_run)
+    return claimed.now if reported_by_all(claimed) else quiet_at_last(claimed.now, claimed.max_run)
 
 
 def alive_until(work: Work) -> int:
     """Until when somebody who was given the same attempt before may be alive; 0 when nobody was."""
-    return _deadline(work.now, work.max_run) if work.key and work.deliveries > 1 else 0
+    return quiet_at_last(work.now, work.max_run) if work.key and work.deliveries > 1 else 0
 
 
-def _deadline(claimed_at: int, max_run: int) -> int:
+def quiet_at_last(claimed_at: int, max_run: int) -> int:
+    """The instant behind which whoever was given an attempt at `claimed_at` cannot send any more; `NEVER` without a limit."""
     return claimed_at + max_run + LINGERS if max_run else NEVER

@@ -47,6 +47,13 @@ _SETTLE_EFFECT = Statement("""
      WHERE tenant = :tenant AND key = :key AND run_id = :run_id
        AND (state IN ('UNKNOWN', 'IN_DOUBT') OR (state = 'CLAIMED' AND :state = 'APPLIED'))""")
 _CANCEL = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
+# A task that was given back by a dead session has an effect that is still claimed: it may have been made.
+_CANCEL_UNTRIED = Statement(f"""
+    DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY' AND NOT EXISTS (
+        SELECT 1 FROM nexum_effects AS e
+         WHERE e.tenant = nexum_tasks.tenant AND e.key = nexum_tasks.effect_key AND nexum_tasks.effect_key <> ''
+           AND e.run_id = nexum_tasks.run_id AND e.path = nexum_tasks.path AND e.visit = nexum_tasks.visit
+           AND e.item = nexum_tasks.item AND e.state IN ('CLAIMED', 'UNKNOWN'))""")  # noqa: S608
 
 
 def move(tx: Transaction, advance: Advance, session: str = "") -> bool:
@@ -115,9 +122,10 @@ def _add_tasks(tx: Transaction, advance: Advance, now: int, session: str) -> boo
     return wanted is not None
 
 
-def cancel_ready(tx: Transaction, keys: tuple[TaskKey, ...]) -> frozenset[TaskKey]:
-    """Take READY tasks away; gives those that were still READY."""
-    return frozenset(key for key in keys if tx.run(_CANCEL, **key._asdict()))
+def cancel_ready(tx: Transaction, keys: tuple[TaskKey, ...], *, untried: bool = False) -> frozenset[TaskKey]:
+    """Take READY tasks away; gives those that were still READY, and `untried` if so asked."""
+    cancel = _CANCEL_UNTRIED if untried else _CANCEL
+    return frozenset(key for key in keys if tx.run(cancel, **key._asdict()))
 
 
 def restore(tx: Transaction, tenant: str, tasks: Sequence[NewTask], now: int) -> None:

@@ -94,8 +94,11 @@ class Drain(Protocol):
     def holds(self, key: TaskKey, session: str, token: int) -> bool:
         """Whether this session holds a task under this token; nobody takes it away before the end of the transaction."""
 
-    def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
-        """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""
+    def cancel_ready(self, keys: Sequence[TaskKey], *, untried: bool = False) -> frozenset[TaskKey]:
+        """Take READY tasks out of the queue by compare-and-set; gives those that were still READY.
+
+        With `untried`, only those whose effect nobody was given before, or whoever was has said that it did not happen.
+        """
 
     def restore(self, tenant: str, tasks: Sequence[NewTask]) -> None:
         """Put tasks back into the queue, READY; those that are there stay as they are."""

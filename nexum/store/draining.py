@@ -53,9 +53,9 @@ class HeldRun:
         """Whether this session holds a task under this token; nobody takes it away before the end of the transaction."""
         return self._tx.row(_HOLDS, **key._asdict(), session=session, token=token) is not None
 
-    def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
-        """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""
-        return advancing.cancel_ready(self._tx, tuple(keys))
+    def cancel_ready(self, keys: Sequence[TaskKey], *, untried: bool = False) -> frozenset[TaskKey]:
+        """Take READY tasks out of the queue by compare-and-set; gives those that were; see `api.Drain.cancel_ready`."""
+        return advancing.cancel_ready(self._tx, tuple(keys), untried=untried)
 
     def restore(self, tenant: str, tasks: Sequence[NewTask]) -> None:
         """Put tasks back into the queue, READY; those that are there stay as they are."""

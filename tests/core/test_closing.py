@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from graphs import World, compute, graph, params, undone_by
-from nexum.core.graph.nodes import Effect, Handler
+from nexum.core.graph.nodes import Effect, Handler, Reconciliation
 from nexum.core.graph.policies import SECOND, RetryPolicy, TimeoutPolicy
 from nexum.core.run.events import (
     AttemptFailed,
@@ -321,3 +321,19 @@ def test_a_terminated_run_ends_at_once_and_says_what_is_in_doubt() -> None:
 
     assert world.events[-1].body == RunTerminated("gone mad", (Cell("c"),), (Cell("b"),))
     assert world.state.phase is Phase.TERMINATED
+
+
+def test_the_provider_of_an_undo_in_doubt_is_asked_and_what_it_has_done_counts() -> None:
+    how = Reconciliation(handler=Handler(ref="m:find"), params=params(("a",)))
+    undo = undone_by("a", retry=ONCE, reconcile=how)
+    world = run(effect("a", compensate=undo), effect("b", "a"))
+    done(world, "a")
+    failed(world, "b")
+    world.send(EffectInDoubt(Cell("a/undo"), 1, "reset", quiet_from=world.now))
+    asking = Cell("a/undo/reconcile.1")
+    assert world.state.cells[asking].inputs == (("a", world.state.cells[Cell("a")].output),)
+
+    world.now += how.settle
+    world.send(NodeCompleted(asking, world.keep(1), 1, answer="found"))
+
+    assert world.events[-1].body == RunFailed(FINAL, Cell("b"), "all")

@@ -9,9 +9,10 @@ import pytest
 
 from engine_driver import Driver
 from graphs import compute, graph, params, undone_by
-from nexum.client.interventions import By, cancel, fail, retry, skip, terminate
+from nexum.client.interventions import By, Done, cancel, fail, retry, skip, terminate
 from nexum.core.graph.nodes import Effect, Handler
-from nexum.core.graph.policies import Hold, RetryPolicy
+from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy
+from nexum.core.graph.workflow import Graph
 from nexum.core.run.codec import decode
 from nexum.core.run.events import Body, Cell, Error, RunCancelled, RunFailed, RunTerminated
 from nexum.core.run.state import CellStatus, Phase
@@ -271,3 +272,35 @@ def test_an_undo_whose_result_arrives_twice_is_undone_once(driver: Driver) -> No
 
     assert driver.types(run).count("RunCancelled") == 1
     assert driver.state(run).phase is Phase.CANCELLED
+
+
+def given_back(driver: Driver, g: Graph) -> str:
+    """A run whose effect a worker had begun when it died, and may be sent again under its key."""
+    run = driver.start(g).run_id
+    assert len(driver.claim(g)) == 1
+    driver.store.end_session(driver.session, proof="killed")
+    driver.sweep()
+    assert driver.types(run)[-1] == "NodeScheduled"
+    return run
+
+
+@pytest.mark.parametrize("act", [cancel, terminate])
+def test_an_effect_that_a_dead_worker_had_begun_may_have_acted(driver: Driver, act: Callable[..., Done]) -> None:
+    g = graph(effect("book", "input", doubt=Dedupes(ttl=3_600_000_000), compensate=undone_by("book")))
+    run = given_back(driver, g)
+
+    answer = act(driver.store, run, MIKA)
+
+    if act is terminate:
+        assert answer.in_flight == (Cell("book"),)
+    else:
+        assert driver.state(run).cells[Cell("book")].status is CellStatus.IN_DOUBT
+        assert (answer.run_status, driver.state(run).phase) == ("CLOSING", Phase.CLOSING)
+    assert effects(driver.store) == {"book": "IN_DOUBT"}
+
+
+def test_an_effect_that_a_dead_worker_had_begun_is_not_let_fail_without_evidence(driver: Driver) -> None:
+    g = graph(effect("book", "input", doubt=Dedupes(ttl=3_600_000_000)))
+    run = given_back(driver, g)
+
+    assert fail(driver.store, run, Cell("book"), MIKA).node_status == "IN_DOUBT"

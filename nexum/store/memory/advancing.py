@@ -85,9 +85,17 @@ def follow(tx: Transaction, advance: Advance, session: str) -> bool:
     return claimed and not a.closed
 
 
-def cancel_ready(tx: Transaction, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
-    """Take READY tasks away; gives those that were still READY."""
-    return frozenset(key for key in keys if _drop(tx, key, ("READY",)))
+def cancel_ready(tx: Transaction, keys: Sequence[TaskKey], *, untried: bool = False) -> frozenset[TaskKey]:
+    """Take READY tasks away; gives those that were still READY, and `untried` if so asked."""
+    chosen = [key for key in keys if not (untried and _was_tried(tx, key))]
+    return frozenset(key for key in chosen if _drop(tx, key, ("READY",)))
+
+
+def _was_tried(tx: Transaction, key: TaskKey) -> bool:
+    """Whether the effect of a task is still claimed for it, or nobody knows what became of it."""
+    task = tx.tables.tasks.rows.get(key)
+    effect = tx.tables.effects.get(task.tenant, task.effect_key) if task is not None and task.effect_key else None
+    return effect is not None and effect[4:8] == key[:4] and effect.state in ("CLAIMED", "UNKNOWN")
 
 
 def restore(tx: Transaction, tenant: str, tasks: Sequence[NewTask]) -> None:

@@ -53,10 +53,10 @@ class HeldRun:
             tx.lock(tx.tables.tasks, key)
             return True
 
-    def cancel_ready(self, keys: Sequence[TaskKey]) -> frozenset[TaskKey]:
-        """Take READY tasks out of the queue by compare-and-set; gives those that were still READY."""
+    def cancel_ready(self, keys: Sequence[TaskKey], *, untried: bool = False) -> frozenset[TaskKey]:
+        """Take READY tasks out of the queue by compare-and-set; gives those that were; see `api.Drain.cancel_ready`."""
         with self._trip() as tx:
-            return advancing.cancel_ready(tx, keys)
+            return advancing.cancel_ready(tx, keys, untried=untried)
 
     def restore(self, tenant: str, tasks: Sequence[NewTask]) -> None:
         """Put tasks back into the queue, READY; those that are there stay as they are."""
