@@ -25,7 +25,9 @@ def after_the_end(state: State, row: MailRow) -> MailRow:
         return row
     assert isinstance(message, NodeCompleted)
     at = state.cells.get(message.cell)
-    if at is None or at.kind != "effect":
+    if (
+        at is None or at.kind != "effect" or not at.status.is_terminal
+    ):  # a terminated run was waiting for it: no second one
         return row
     found = second_result(at, message)
     if not isinstance(found, DuplicateEffectSuspected):
