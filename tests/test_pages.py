@@ -131,7 +131,7 @@ def _exists(command: str) -> bool:
         return (ROOT / Path(*words[2].split("."))).with_suffix(".py").exists()
     if words[0] == "nexum":
         return _is_ours(words[1:])
-    return words[0] in ("cd", ".", "pip", "celery", ".ci/run")
+    return words[0] in ("cd", ".", "pip", "celery", "curl", ".ci/run")
 
 
 def _is_ours(words: list[str]) -> bool:
