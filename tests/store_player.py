@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from nexum.errors import NexumError
 from nexum.store.api import Claimed, Held, NewTask, NewTimer, SettledEffect, Snapshot, Store, TaskKey
+from nexum.store.shapes import EXPIRED, SILENCE
 from store_rows import (
     MINUTE,
     QUEUE,
@@ -213,12 +214,12 @@ _moves = st.one_of(
 )
 _lives = st.one_of(
     _act("open_session", st.builds(session, _who)),
-    _act("die", _who, st.sampled_from(("", "gone"))),
+    _act("die", _who, st.sampled_from(("", "gone", f"{EXPIRED}watched", f"{SILENCE}gone"))),
     _act("beat", st.lists(_who)),
     _act("sessions", st.just(("LIVE", "ENDED", "DEAD"))),
 )
 _looks = st.one_of(
-    *(_act(name, st.just(99)) for name in ("held_by_dead", "due_timers", "late_starts")),
+    *(_act(name, st.just(99)) for name in ("held_by_dead", "proven_dead", "due_timers", "late_starts")),
     *(_act(name, st.just(20_000_000), st.just(99)) for name in ("old_mail", "ready_untold")),
     _act("adopt", _who),
     _act("events_after", _run, st.integers(0, 3)),
