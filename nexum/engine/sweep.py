@@ -30,6 +30,7 @@ log = logging.getLogger("nexum.sweep")
 SECOND = 1_000_000
 BATCH = 500
 REST = 60.0  # seconds before a run that could not be drained is tried again
+MANY = 20  # effects that come into doubt in one sweep: no handlers die so together, machines or networks do
 MACHINE_PATIENCE = 4  # times `poison_after` when the last process fell silent instead of being seen to die
 
 
@@ -84,6 +85,9 @@ class Sweeper:
         report = SweepReport()
         runs: dict[str, None] = {}
         self._dead_sessions(report, runs)
+        if report.doubted >= MANY:
+            told = "[NX-E231] %d effects came into doubt in one sweep; look at the machines before deciding about any of them"
+            log.error(told, report.doubted, extra={"code": "NX-E231"})
         self._proven_dead(runs)
         self._due_timers(report, runs)
         self._late_starts(report, runs)

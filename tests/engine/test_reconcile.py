@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 import pytest
@@ -276,3 +277,21 @@ def test_what_returned_something_is_never_sent_again_whatever_its_provider_says(
 
     assert driver.state(run).cells[PAY].status is CellStatus.IN_DOUBT
     assert names(driver.calls) == ["pay", "pay/reconcile"]
+
+
+def test_effects_that_come_into_doubt_together_are_asked_about_one_after_the_other(
+    direct: Driver, another: Callable[[str], Driver], caplog: pytest.LogCaptureFixture
+) -> None:
+    g = asked(settle=60_000_000, gap=60_000_000)
+    runs = [direct.start(g).run_id for _ in range(20)]
+    assert len(direct.claim(g, 20)) == 20
+    direct.store.end_session(direct.session, proof="seen to die")
+
+    with caplog.at_level(logging.ERROR, logger="nexum.sweep"):
+        another("s2").sweep()
+
+    states = [direct.state(run) for run in runs]
+    waits = [state.cells[FIRST].not_before - state.cells[PAY].quiet_from for state in states]
+    assert len(set(waits)) > 15
+    assert all(60_000_000 <= wait < 120_000_000 for wait in waits)
+    assert "[NX-E231] 20 effects came into doubt in one sweep" in caplog.text

@@ -16,6 +16,7 @@ from nexum.core.run.fold import parent_of
 from nexum.core.run.places import inner_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.ready import input_hash
+from nexum.core.run.retry import spread_of
 from nexum.core.run.state import CellState, CellStatus, State
 
 ABSENT = "the provider was asked twice after the settle time and has not seen the key"
@@ -86,7 +87,7 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
     if last is None and at.proof == "stored":
         return []  # sending again would only repeat it
     if last is None:
-        return _schedule_by(node, node.reconcile, state, cell, counts_from(node.reconcile, at))
+        return _schedule_by(node, node.reconcile, state, cell, _due(state, node.reconcile, cell, at))
     asking = last[1]
     if asking.status is not CellStatus.COMPLETED:
         return _sooner(node, node.reconcile, state, cell, last)
@@ -96,7 +97,7 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
         return []  # held for a person: nobody can tell, or it is known to have happened, whatever the provider says
     first = _first_absent(state, cell, at, node.reconcile)
     if first == 0:
-        return _schedule_by(node, node.reconcile, state, cell, counts_from(node.reconcile, at))
+        return _schedule_by(node, node.reconcile, state, cell, _due(state, node.reconcile, cell, at))
     if _began(asking) >= first + node.reconcile.gap:
         return [DoubtResolved(cell, "did_not_happen", evidence=ABSENT, by="reconcile")]
     return _schedule_by(node, node.reconcile, state, cell, first + node.reconcile.gap)
@@ -105,10 +106,11 @@ def _doubted(plan: Plan, state: State, cell: Cell, at: CellState) -> list[Body]:
 def _sooner(node: Effect, how: Reconciliation, state: State, cell: Cell, last: tuple[Cell, CellState]) -> list[Body]:
     """An asking that waits for a sender to be certainly dead is made when that is known; else nothing: it is being asked."""
     at, (_, asking) = state.cells[cell], last
-    waits = asking.status is CellStatus.SCHEDULED and asking.not_before > max(state.now, counts_from(how, at))
+    due = _due(state, how, cell, at)
+    waits = asking.status is CellStatus.SCHEDULED and asking.not_before > max(state.now, due)
     if not waits or _first_absent(state, cell, at, how):
         return []
-    return [*_cancelled(last), _schedule(node, how, state, cell, counts_from(how, at))]
+    return [*_cancelled(last), _schedule(node, how, state, cell, due)]
 
 
 def _first_absent(state: State, cell: Cell, at: CellState, how: Reconciliation) -> int:
@@ -123,6 +125,12 @@ def _first_absent(state: State, cell: Cell, at: CellState, how: Reconciliation) 
         elif _began(asking) >= counts_from(how, at):
             first = first or asking.answered_at
     return first
+
+
+def _due(state: State, how: Reconciliation, cell: Cell, at: CellState) -> int:
+    """When a provider is asked first: once its answer counts, and not about everything that came into doubt at once."""
+    spread = spread_of(state.run_id, cell, at.attempt)
+    return min(counts_from(how, at) + int(min(how.settle, how.gap) * spread), NEVER)
 
 
 def _began(asking: CellState) -> int:

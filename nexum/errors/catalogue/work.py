@@ -134,6 +134,18 @@ WORK = (
         ),
     ),
     Entry(
+        "NX-E231",
+        "many effects came into doubt at once",
+        "Twenty effects or more came into doubt in one sweep.",
+        "So many processes do not die by themselves together: a machine, a network or the database was away.",
+        (
+            "look at the machines first",
+            "`nexum in-doubt list` shows them; those with `reconcile=` resolve themselves, spread over time",
+        ),
+        exit_code=3,
+        severity="warning",
+    ),
+    Entry(
         "NX-E401",
         "decision about an effect is not complete",
         "What decides a doubt needs an outcome, somebody who decides and a reason, and a response when it happened.",
