@@ -9,6 +9,8 @@ from nexum.store.memory import MemoryStore
 from nexum.store.tables import metadata
 from nexum.store.verbs import Verbs
 
+ASIDE = ("nexum_api_tokens", "nexum_breakers", "nexum_set_aside")  # no verb of a store knows them
+
 
 def rows_of(store: Store, table: str) -> list[dict[str, Any]]:
     """The rows of a table, by column."""
@@ -27,7 +29,7 @@ def dump(store: Store) -> dict[str, list[str]]:
     """Everything that the verbs have written, without the numbers that the databases give by themselves."""
     if isinstance(store, MemoryStore):
         return store.dump()
-    names = [name for name in metadata.tables if name != "nexum_api_tokens"]  # no verb of a store knows them
+    names = [name for name in metadata.tables if name not in ASIDE]
     return {
         name: sorted(repr([value for column, value in row.items() if column != "id"]) for row in rows_of(store, name))
         for name in names

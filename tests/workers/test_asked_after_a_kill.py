@@ -47,7 +47,7 @@ def test_what_was_done_before_the_kill_is_found_and_not_done_again(fleet: Fleet,
 
 
 def test_what_was_never_sent_is_asked_for_twice_and_then_sent_once_under_the_same_key(fleet: Fleet, bank: Fake) -> None:
-    run = played(fleet, bank, "effect.before_send")
+    run = played(fleet, bank, "effect.after_guard")
 
     assert resolved(fleet, run) == [("reconcile", "did_not_happen")]
     assert len(fleet.acts("ask")) == 2
