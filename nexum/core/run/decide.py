@@ -45,11 +45,10 @@ def decide(plan: Plan, state: State, values: Values) -> list[Body]:
     if state.requested is not None:
         return answer(plan, state, state.requested)
     if state.phase is Phase.CLOSING:
-        return ask(plan, state) or after_calls(plan, state) or _settle_attempts(plan, state) or wind_down(plan, state)
+        return _settle_doubts(plan, state) or _settle_attempts(plan, state) or wind_down(plan, state)
     return (
         _close(plan, state)
-        or ask(plan, state)
-        or after_calls(plan, state)
+        or _settle_doubts(plan, state)
         or _settle_attempts(plan, state)
         or enter(plan, state, values)
         or _end(plan, state)
@@ -67,12 +66,19 @@ def _close(plan: Plan, state: State) -> list[Body]:
     return []
 
 
+def _settle_doubts(plan: Plan, state: State) -> list[Body]:
+    """What follows for effects in doubt: their providers are asked, their calls are made again; most graphs have neither."""
+    if plan.asks and (found := ask(plan, state)):
+        return found
+    return after_calls(plan, state) if plan.calls else []
+
+
 def _settle_attempts(plan: Plan, state: State) -> list[Body]:
     """Ended attempts, ended repair rounds, overdue cells."""
     found: list[Body] = []
     for cell in _in_order(plan, state):
         at = state.cells[cell]
-        if inner_of(cell) in ("reconcile", "io"):
+        if "/" in cell.path and inner_of(cell) in ("reconcile", "io"):
             continue
         if at.status is CellStatus.STOPPED:
             found.append(_stopped(cell, at))

@@ -6,7 +6,7 @@ proportion to what changed, not to the size of the graph.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from nexum.core.expr.evaluate import compile_expr
@@ -38,7 +38,8 @@ class Step:
 class Plan:
     """A graph, its steps by node id, and the readers of each node in graph order.
 
-    `looks` tells whether any condition or key reads a payload at all.
+    `looks` tells whether any condition or key reads a payload at all, `asks` whether any provider can be asked about an effect
+    in doubt, `calls` whether any effect journals calls.
     """
 
     graph: Graph
@@ -46,6 +47,8 @@ class Plan:
     readers: Mapping[str, tuple[str, ...]]
     sources: tuple[str, ...]
     looks: bool
+    asks: bool
+    calls: bool
 
     def node_at(self, path: str) -> AnyNode:
         """What is executed at a path: a node of the graph, or what an inner activation of one executes.
@@ -81,7 +84,18 @@ def _build(graph: Graph) -> Plan:
         readers={name: tuple(ids) for name, ids in readers.items()},
         sources=tuple(node.id for node in graph.nodes if not steps[node.id].deps),
         looks=any(step.roots for step in steps.values()),
+        asks=any(effect.reconcile is not None for effect in _effects(graph)),
+        calls=any(effect.io for effect in _effects(graph)),
     )
+
+
+def _effects(graph: Graph) -> Iterator[Effect]:
+    """The effects of a graph, and what undoes them."""
+    for node in graph.nodes:
+        if isinstance(node, Effect):
+            yield node
+            if node.undo is not None:
+                yield node.undo
 
 
 def _step(graph: Graph, node: AnyNode) -> Step:
