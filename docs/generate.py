@@ -161,6 +161,7 @@ def metrics() -> str:
     told = dict(re.findall(r"# HELP (\w+) (.*)", text))
     kinds = dict(re.findall(r"# TYPE (\w+) (.*)", text))
     labels = {"node_retry_total": "workflow, version, node", "effect_latency_seconds": "workflow, version, effect"}
+    labels["breaker_open"] = "breaker, tenant"
     rows = [
         f"| `{name}` | {kinds[name]} | {labels.get(name, 'workflow, version')} | {_cell(meaning)} |"
         for name, meaning in told.items()

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from nexum.sdk.fluent import workflow
     from nexum.sdk.handles import Handle
     from nexum.sdk.io import IO
-    from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
+    from nexum.sdk.policies import Breaker, Dedupes, Reconcile, Retry, Timeouts, Undo
     from nexum.sdk.prompt import Message, Prompt
     from nexum.sdk.tx import Tx
     from nexum.sdk.workflow import Workflow
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IO",
     "Answered",
+    "Breaker",
     "BuildError",
     "CannotTell",
     "CompiledWorkflow",
@@ -80,7 +81,7 @@ _ROOMS = {
     "nexum.sdk.fluent": "workflow",
     "nexum.sdk.handles": "Handle",
     "nexum.sdk.io": "IO",
-    "nexum.sdk.policies": "Dedupes Reconcile Retry Timeouts Undo",
+    "nexum.sdk.policies": "Breaker Dedupes Reconcile Retry Timeouts Undo",
     "nexum.sdk.prompt": "Message Prompt",
     "nexum.sdk.tx": "Tx",
     "nexum.sdk.workflow": "Workflow",

@@ -92,6 +92,8 @@ def hazard(errand: Errand, ctx: Context) -> Done:
     note("hazard", errand.name)
     if errand.how == "kill" and ctx.attempt == 1 and _first_time(errand.name):
         os.kill(os.getpid(), signal.SIGKILL)
+    if errand.how == "poison":
+        os.kill(os.getpid(), signal.SIGKILL)
     if errand.how == "hold":
         busy(errand.seconds)
     if errand.how == "exit" and ctx.attempt == 1:

@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 
 from nexum_dashboard.api.problems import mounted, nowhere
 from nexum_dashboard.api.rest import api
-from nexum_dashboard.pages import catalogue, dead, doubts, events, node, run, runs
+from nexum_dashboard.pages import breakers, catalogue, dead, doubts, events, node, run, runs
 
 app_name = "nexum"
 
@@ -38,6 +38,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("dead-letters.json", dead.dead_list, name="dead-json"),
     path("dead-letters/<str:fingerprint>.json", dead.group_document, name="dead-group-json"),
     path("dead-letters/<str:fingerprint>/", dead.group_page, name="dead-group"),
+    path("breakers/", breakers.breaker_list, name="breakers"),
+    path("breakers.json", breakers.breaker_document, name="breakers-json"),
     path("versions/", catalogue.version_list, name="versions"),
     path("versions.json", catalogue.version_list, name="versions-json"),
     path("metrics", catalogue.metrics, name="metrics"),

@@ -31,6 +31,7 @@ COMMANDS = {
     "fail": Lazy("nexum.cli.commands.mending", "Let a node fail for good.", "fail"),
     "cancel": Lazy("nexum.cli.commands.closing", "Ask a run to end, and undo what it has done.", "cancel"),
     "terminate": Lazy("nexum.cli.commands.closing", "End a run at once; nothing is undone.", "terminate"),
+    "breaker": Lazy("nexum.cli.commands.breaker", "Circuit breakers: `list`, `open`, `close`, `auto`."),
     "worker": Lazy("nexum.cli.commands.worker", "Execute the nodes of this code's versions."),
     "scheduler": Lazy("nexum.cli.commands.scheduler", "Fire timers and take up what was lost."),
     "db": Lazy("nexum.cli.commands.db", "The database: `db upgrade`, `db status`."),

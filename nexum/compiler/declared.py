@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nexum.core.graph.nodes import Reconciliation
-from nexum.core.graph.policies import Doubt, Hold, RetryPolicy, TimeoutPolicy
+from nexum.core.graph.policies import BreakerPolicy, Doubt, Hold, RetryPolicy, TimeoutPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Declared:
     reconcile: Asking | None = None
     compensate: Declared | None = None  # the undo, an effect of its own
     pivot: bool = False
+    breaker: BreakerPolicy | None = None
     models: tuple[str, ...] = ()
     repair: int = 2
     accept: object = None

@@ -34,7 +34,7 @@ def node_of(node: Checked) -> AnyNode:
         case "compute":
             return Compute(**shared)
         case "read":
-            return Read(**shared)
+            return Read(**shared, breaker=declared.breaker)
         case "transaction":
             return Transaction(**shared)
         case "effect":
@@ -45,6 +45,7 @@ def node_of(node: Checked) -> AnyNode:
                 doubt=declared.doubt,
                 reference=declared.reference,
                 reconcile=reconciliation_of(node),
+                breaker=declared.breaker,
                 io=bool(node.signature.means),
                 compensate=_compensation(node.undo) if node.undo is not None else None,
                 pivot=declared.pivot,
@@ -56,6 +57,7 @@ def node_of(node: Checked) -> AnyNode:
                 repair=declared.repair,
                 accept=_text(node.accept),
                 settings=dict(declared.settings),
+                breaker=declared.breaker,
             )
     raise AssertionError(f"no node of kind {declared.kind!r} can be declared")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 
+from nexum.store.api import Store
+
 
 class StoreClock:
     """Tells the store's time without a round trip; `set` it whenever the store says its time (microseconds)."""
@@ -21,6 +23,12 @@ class StoreClock:
     def age(self) -> float:
         """Seconds since the last `set`."""
         return (time.monotonic_ns() - self._mark) / 1e9
+
+    def read(self, store: Store) -> int:
+        """The store's time in microseconds; the store itself is asked the first time."""
+        if not self._at:
+            self.set(store.now())
+        return self.now()
 
     def now(self) -> int:
         """The store's time in microseconds; 0 before the first `set`."""

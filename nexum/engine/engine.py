@@ -14,13 +14,14 @@ from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
 from nexum.crash import crash
+from nexum.engine.breaking import Breakers
 from nexum.engine.calls import makes_calls, report_of
 from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
 from nexum.engine.completing import complete_within, is_known
 from nexum.engine.draining import drain, grow, needs_drain
 from nexum.engine.graphs import Graphs
-from nexum.engine.handing import work_of
+from nexum.engine.handing import announce, work_of
 from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, newer
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.patience import patiently
@@ -72,6 +73,7 @@ class Engine:
         self._actor = actor or session
         self._always_drain = always_drain
         self._memory = Memory()
+        self._breakers = Breakers(store)
         self._clock = StoreClock()
         self._started: set[tuple[TaskKey, int]] = set()
         self.may_have_lost = False  # whether `adopt` may find something
@@ -113,6 +115,7 @@ class Engine:
             if isinstance(outcome, Committed | TakenBack):
                 return self._go_on(work, outcome, keep=keep)
             reported = outcome
+            self._breakers.tell(work, outcome)
             report = patiently(lambda: report_of(self.store, work, reported, self._now(), self._inline_max))
             known = self._memory.get(work.task.run_id)
             if known is None or self._always_drain or makes_calls(work):  # behind the facts of its calls
@@ -180,12 +183,13 @@ class Engine:
         for queue, key in done.ready:
             self._doorbell.ring(queue, key)
 
-    def release(self, work: Work) -> None:
-        """Give work back that was certainly not begun; what cannot be given back now is found again by `adopt`."""
+    def release(self, work: Work, *, pause: int = 0) -> None:
+        """Give work back that was certainly not begun, for `pause` us; what cannot be given back now is found by `adopt`."""
         with self._lock:
             self._started.discard((work.task, work.token))
+            self._breakers.forget(work)
             try:
-                if self.store.release(self.session, work.task, work.token):
+                if self.store.release(self.session, work.task, work.token, pause=pause) and not pause:
                     self._doorbell.ring(work.graph.queue, work.task)
             except UnavailableError as error:
                 log.warning("%s could not be given back: %s", work.task, error.message)
@@ -279,7 +283,7 @@ class Engine:
             self.drain(run_id)
             return None
         known.state, known.hash = state, made.new_hash
-        self._announce(made, answer)
+        announce(self._doorbell, made, answer)
         claimed = made.new_tasks[made.claim].key if answer.claimed and made.claim >= 0 else None
         claim = None if claimed is None else (claimed, FIRST_TOKEN)
         try:
@@ -376,10 +380,14 @@ class Engine:
 
     def _work(
         self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, deliveries: int, max_run: int
-    ) -> Work:
+    ) -> Work | None:
         self._started.add((task, token))
         now = self._now()
-        return work_of(self.store, known, cell, at, task, token=token, deliveries=deliveries, max_run=max_run, now=now)
+        work = work_of(self.store, known, cell, at, task, token=token, deliveries=deliveries, max_run=max_run, now=now)
+        pause = self._breakers.pause(work)
+        if pause:
+            self.release(work, pause=pause)
+        return None if pause else work
 
     def _discard(self, claimed: Claimed) -> None:
         """A task that the events do not know (any more): let the run's own drain put the rows right."""
@@ -387,14 +395,5 @@ class Engine:
         self.store.drop_task(claimed.key, claimed.token)
         self.drain(claimed.key.run_id)
 
-    def _announce(self, made: Advance, answer: StepAnswer) -> None:
-        for place, task in enumerate(made.new_tasks):
-            if not (answer.claimed and place == made.claim) and task.not_before <= answer.now:
-                self._doorbell.ring(task.queue, task.key)
-
     def _now(self) -> int:
-        now = self._clock.now()
-        if not now:
-            now = self.store.now()
-            self._clock.set(now)
-        return now
+        return self._clock.read(self.store)

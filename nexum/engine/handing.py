@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nexum.broker.doorbell import Doorbell
 from nexum.core.run.events import Cell
 from nexum.core.run.fold import parent_of
 from nexum.core.run.places import inner_of
@@ -9,7 +10,7 @@ from nexum.core.run.state import CellState
 from nexum.engine.loading import read_payload
 from nexum.engine.memory import Known
 from nexum.engine.work import Repair, Work
-from nexum.store.api import Store, TaskKey
+from nexum.store.api import Advance, StepAnswer, Store, TaskKey
 
 
 def work_of(
@@ -46,6 +47,13 @@ def work_of(
         trace=known.trace,
         repair=_repair(store, known, cell),
     )
+
+
+def announce(doorbell: Doorbell, made: Advance, answer: StepAnswer) -> None:
+    """Ring for the tasks that a step has made, but for the one that was claimed with it."""
+    for place, task in enumerate(made.new_tasks):
+        if not (answer.claimed and place == made.claim) and task.not_before <= answer.now:
+            doorbell.ring(task.queue, task.key)
 
 
 def _key(known: Known, cell: Cell, at: CellState) -> str:

@@ -32,6 +32,7 @@ from nexum.readouts.run import STATES, Facts, header, read_facts, state_of
 from nexum.readouts.runs import RunLine
 from nexum.store.doubts import ClaimerRow, DoubtRow, doubts, effect_of, evidence_of
 from nexum.store.reading import ToldRow
+from nexum.store.suspicions import suspicions
 from nexum.store.verbs import Verbs
 
 MOST = 500  # effects of one list
@@ -39,7 +40,7 @@ UNKNOWN = "Nexum does not know whether this happened. Sending again with a new k
 
 
 class DoubtLine(View):
-    """An effect in a list. `node` is the path of its cell; `policy` says what the author declared about doubt."""
+    """An effect in a list. `path` is that of its cell; `policy` says what the author declared about doubt."""
 
     key: str
     tenant: str
@@ -48,7 +49,7 @@ class DoubtLine(View):
     version: str
     run_key: str
     subject: str
-    node: str
+    path: str
     visit: int
     item: int
     attempt: int
@@ -68,20 +69,45 @@ class DoubtLine(View):
     @property
     def node_id(self) -> str:
         """The node of the graph."""
-        return self.node.partition("/")[0]
+        return self.path.partition("/")[0]
 
     @property
     def place(self) -> str:
         """The node, with the element and the pass where there is more than one."""
         item = f"[{self.item}]" if self.item >= 0 else ""
-        return f"{self.node}{item}" + (f" (visit {self.visit})" if self.visit > 1 else "")
+        return f"{self.path}{item}" + (f" (visit {self.visit})" if self.visit > 1 else "")
+
+
+class SuspicionView(View):
+    """An effect that may have been done twice: a late result under `reference` that differs from what is `recorded`."""
+
+    tenant: str
+    key: str
+    run_id: str
+    session: str
+    reference: str
+    result_hash: str
+    at: Instant
+    path: str
+    tool: str
+    business_key: str
+    state: str
+    recorded: str
+    recorded_hash: str
+    workflow: str
+    version: str
+    status: str
 
 
 class DoubtList(Document):
-    """Effects in doubt, the one that was claimed first at the top. With `more_than` there are more than are listed."""
+    """Effects in doubt, the one that was claimed first at the top. With `more_than` there are more than are listed.
+
+    `suspected` are those that may have been done twice.
+    """
 
     effects: tuple[DoubtLine, ...]
     more_than: bool
+    suspected: tuple[SuspicionView, ...]
     now: Instant
 
 
@@ -133,14 +159,19 @@ class DoubtDetail(Document):
 def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: int = MOST) -> DoubtList:
     """The effects in doubt of open runs; only those of a workflow or a tenant when it is named."""
     found = doubts(store, workflow=workflow, tenant=tenant, limit=limit + 1)
-    lines = tuple(line_of(row) for row in found[:limit])
-    return DoubtList(form="nexum.effects-in-doubt/1", effects=lines, more_than=len(found) > limit, now=store.now())
+    twice = suspicions(store, workflow=workflow, tenant=tenant)
+    return DoubtList(
+        form="nexum.effects-in-doubt/1",
+        effects=tuple(line_of(row) for row in found[:limit]),
+        more_than=len(found) > limit,
+        suspected=tuple(SuspicionView(**row._asdict()) for row in twice[:MOST]),
+        now=store.now(),
+    )
 
 
 def line_of(row: DoubtRow) -> DoubtLine:
     """An effect's row as a line."""
-    shown = row._asdict()
-    return DoubtLine(node=shown.pop("path"), **{name: value for name, value in shown.items() if name != "status"})
+    return DoubtLine(**{name: value for name, value in row._asdict().items() if name != "status"})
 
 
 def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
@@ -155,12 +186,13 @@ def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
     node = _effect_at(facts, row.path)
     bodies = Bodies(store, row.run_id, row.tenant, may_read=may_read)
     bodies.expect(ref for _, ref in story.inputs) if story is not None else None
-    state = state_of(facts, row.path.partition("/")[0])
+    held = _is_held(facts, cell)
+    state = "in_doubt" if held else _state_of(facts, cell)
     return DoubtDetail(
         form="nexum.effect-in-doubt/1",
         effect=line_of(row),
         run=header(store, facts),
-        held=_is_held(facts, cell),
+        held=held,
         state=state,
         label=STATES[state],
         policy=_policy(node),
@@ -183,6 +215,14 @@ def _is_held(facts: Facts, cell: Cell) -> bool:
     state = facts.history.state
     at = state.cells.get(cell) if state is not None else None
     return at is not None and at.status is CellStatus.IN_DOUBT and state is not None and not state.phase.is_ended
+
+
+def _state_of(facts: Facts, cell: Cell) -> str:
+    """How an effect that is in doubt no longer stands: a call inside a node by itself, a node as its own page says."""
+    at = facts.history.state.cells.get(cell) if facts.history.state is not None else None
+    if at is not None and at.status.is_terminal and "/" in cell.path:
+        return str(at.status).lower()
+    return state_of(facts, cell.path.partition("/")[0])
 
 
 def _policy(node: Effect | None) -> str:

@@ -1,4 +1,4 @@
-"""Six metrics in Prometheus' text format, computed from the tables when they are asked for.
+"""Seven metrics in Prometheus' text format, computed from the tables when they are asked for.
 
 They are facts about the database, the same from whichever process answers, so one scrape target is enough. The counters
 count what the tables hold: they fall back when retention removes old runs, which Prometheus reads as a restart.
@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from nexum.core.ids import short
+from nexum.core.run.breaker import standing_of
 from nexum.store import sums
+from nexum.store.breaking import every_breaker
 from nexum.store.suspicions import suspicion_sums
 from nexum.store.verbs import Verbs
 
@@ -21,7 +23,7 @@ Labels = tuple[tuple[str, str], ...]
 
 
 def read_metrics(store: Verbs) -> str:
-    """The metrics as one text; seven queries."""
+    """The metrics as one text; eight queries."""
     now = store.now()
     known = dict.fromkeys(sums.known_versions(store), (0, 0))
     counted = known | {(row.workflow, row.version): (row.active, row.failed) for row in sums.run_sums(store)}
@@ -29,6 +31,10 @@ def read_metrics(store: Verbs) -> str:
     doubles = [(_labels(row.workflow, row.version, effect=row.path), row.times) for row in suspicion_sums(store)]
     retries = [(_labels(row.workflow, row.version, node=row.path), row.times) for row in sums.retry_sums(store)]
     bounds_us = tuple(int(bound * MICROS) for bound in BOUNDS)
+    held = [
+        ((("breaker", row.name), ("tenant", row.tenant)), int(standing_of(row, now) == "open"))
+        for row in every_breaker(store)
+    ]
     lines = [
         *_family("execution_active_count", "gauge", "Runs that have not ended.", _each(counted, 0)),
         *_family("execution_failed_total", "counter", "Runs that have failed.", _each(counted, 1)),
@@ -43,6 +49,7 @@ def read_metrics(store: Verbs) -> str:
             "Tasks that are ready and wait for a worker.",
             [(_labels(*place), depth) for place, depth in sorted(depths.items())],
         ),
+        *_family("breaker_open", "gauge", "Circuit breakers that let nothing pass (1), by name.", held),
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.core.ids import queue_name
+from nexum.core.run.breaker import breaker_of
 from nexum.core.run.events import Cell
 from nexum.core.run.places import inner_of
 from nexum.core.run.plan import plan_of
-from nexum.core.run.seen import Fleet
+from nexum.core.run.seen import BreakerSeen, Fleet
 from nexum.core.run.state import CellStatus
 from nexum.engine.graphs import read_graph
 from nexum.errors import InternalError
+from nexum.readouts.breakers import line_of
 from nexum.readouts.document import Document, Duration, ErrorView, Instant, PayloadView, View
 from nexum.readouts.history import CellStory, History, stories_of, tell, total_usage
 from nexum.readouts.payload import Bodies
 from nexum.readouts.runs import RunLine, run_line
 from nexum.readouts.situation import Crew, has_ended, situation
 from nexum.store import reading
+from nexum.store.breaking import named
 from nexum.store.reading import EffectRow, RunRow, TaskRow, ToldRow
 from nexum.store.suspicions import suspicions
 from nexum.store.verbs import Verbs
@@ -194,7 +197,23 @@ def header(store: Verbs, facts: Facts) -> RunLine:
     asks = frozenset(node.id for node in nodes if isinstance(node, Effect) and node.reconcile is not None)
     fleet = _fleet(store, facts)
     seen = situation(row, facts.tasks, facts.effects, facts.told, facts.crew, attempts=attempts, fleet=fleet, asks=asks)
-    return run_line(row, facts.tasks, seen, facts.now)
+    return run_line(row, facts.tasks, replace(seen, breakers=_breakers(store, facts)), facts.now)
+
+
+def _breakers(store: Verbs, facts: Facts) -> tuple[BreakerSeen, ...]:
+    """The breakers that hold back what waits; asked only where a node that waits declares one."""
+    if facts.graph is None:
+        return ()
+    waits = [task.path for task in facts.tasks if task.state == "READY" and task.not_before > facts.now]
+    declared = {path: breaker_of(facts.row.workflow, node) for path in waits if (node := facts.graph.by_id.get(path))}
+    names = {path: found[0] for path, found in declared.items() if found is not None}
+    rows = {row.name: row for row in named(store, facts.row.tenant, sorted(set(names.values())))}
+    lines = {name: line_of(row, facts.now) for name, row in rows.items()}
+    return tuple(
+        BreakerSeen(path, name, line.opened_at, line.next_probe, line.by, line.reason)
+        for path, name in names.items()
+        if (line := lines.get(name)) is not None and line.state != "closed"
+    )
 
 
 def node_lines(facts: Facts) -> tuple[NodeLine, ...]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from nexum.core.canonical import NotCanonicalError, canonical_bytes
 from nexum.errors.misfits import got
 from nexum.sdk.handles import Handle
-from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
+from nexum.sdk.policies import Breaker, Dedupes, Reconcile, Retry, Timeouts, Undo
 
 
 class Misfit(NamedTuple):
@@ -40,7 +40,7 @@ def misfits(given: Mapping[str, Any]) -> Iterator[Misfit]:
             yield from _unspelt(value)
 
 
-def misfits_of(policy: Retry | Timeouts | Dedupes | Reconcile | Undo) -> Iterator[Misfit]:
+def misfits_of(policy: Retry | Timeouts | Dedupes | Reconcile | Undo | Breaker) -> Iterator[Misfit]:
     """The fields of a policy that hold a value of a wrong type."""
     for field in fields(policy):
         value = getattr(policy, field.name)
@@ -118,6 +118,9 @@ _OPTIONS: Mapping[str, Allowed] = {
         lambda value: value is None or isinstance(value, Reconcile) or _is_function(value),
         "a function that asks the provider, or a Reconcile, for example Reconcile(find_refund)",
     ),
+    "breaker": Allowed(
+        lambda value: value is None or isinstance(value, Breaker), "a Breaker, for example Breaker(failures=5)"
+    ),
     "reference": _TEXT,
     "compensate": Allowed(
         lambda value: value is None or isinstance(value, Undo) or _is_function(value),
@@ -147,6 +150,11 @@ _FIELDS: Mapping[tuple[type, str], Allowed] = {
     (Dedupes, "not_executed"): Allowed(
         lambda value: _is_list(value, _is_whole), "a tuple of HTTP statuses, for example (503,)"
     ),
+    (Breaker, "failures"): Allowed(_is_whole, "a whole number"),
+    (Breaker, "within"): _LENGTH,
+    (Breaker, "open_for"): _LENGTH,
+    (Breaker, "probes"): Allowed(_is_whole, "a whole number"),
+    (Breaker, "name"): _TEXT,
     (Reconcile, "ask"): Allowed(lambda value: _is_function(value), "a function that asks the provider"),
     (Reconcile, "settle"): _LENGTH,
     (Reconcile, "gap"): _LENGTH,

@@ -7,7 +7,7 @@ from typing import Any, Generic, Self, TypeVar, Unpack
 
 from nexum.compiler.declared import Place, here
 from nexum.sdk.compiled import CompiledWorkflow
-from nexum.sdk.options import Author, EffectOptions, LlmOptions, NodeOptions, declared
+from nexum.sdk.options import Author, EffectOptions, LlmOptions, NodeOptions, ReadOptions, declared
 from nexum.sdk.workflow import Workflow
 
 In = TypeVar("In")
@@ -32,7 +32,7 @@ class Fluent(Generic[In]):
         """Add a pure function."""
         return self._add("compute", name, handler, here(1), options)
 
-    def read(self, name: str, handler: Handler, **options: Unpack[NodeOptions]) -> Self:
+    def read(self, name: str, handler: Handler, **options: Unpack[ReadOptions]) -> Self:
         """Add a function that asks the outside world and changes nothing."""
         return self._add("read", name, handler, here(1), options)
 

@@ -13,7 +13,7 @@ from nexum.core.graph import policies as graph
 from nexum.errors.misfits import got
 from nexum.sdk.allowed import misfits, misfits_of
 from nexum.sdk.handles import Handle
-from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
+from nexum.sdk.policies import Breaker, Dedupes, Reconcile, Retry, Timeouts, Undo
 
 Node = Handle[..., Any, Any] | str
 Problem = tuple[str, str, str]  # code, option, message
@@ -43,6 +43,12 @@ class NodeOptions(TypedDict, total=False):
     priority: int
 
 
+class ReadOptions(NodeOptions, total=False):
+    """What a read takes besides. `breaker`: see `Breaker`; without, the node is tried whatever became of others."""
+
+    breaker: Breaker
+
+
 class EffectOptions(NodeOptions, total=False):
     """What an effect takes besides.
 
@@ -52,6 +58,7 @@ class EffectOptions(NodeOptions, total=False):
     what became of it, where the request may not be sent again; see `Reconcile`. Without either, doubt waits for a person.
     `reference`: the path of the provider's own reference in the output. `compensate`: how it is undone when the run fails
     or is cancelled, a function or an `Undo`. `pivot`: once it is done, neither it nor what stands above it is undone.
+    `breaker`: see `Breaker`.
     """
 
     tool: str
@@ -61,6 +68,7 @@ class EffectOptions(NodeOptions, total=False):
     reference: str
     compensate: Callable[..., Any] | Undo
     pivot: bool
+    breaker: Breaker
 
 
 class LlmOptions(NodeOptions, total=False):
@@ -68,7 +76,7 @@ class LlmOptions(NodeOptions, total=False):
 
     `model` is asked first, then those of `fallback`. An answer that does not fit the output type, or for which `accept`
     is not true (text over the node's own name, or a function of the output: `lambda out: out.score >= 30`), is shown to
-    the model again at most `repair` times. `settings` go to the provider as they are.
+    the model again at most `repair` times. `settings` go to the provider as they are. `breaker`: see `Breaker`.
     """
 
     model: str
@@ -76,13 +84,14 @@ class LlmOptions(NodeOptions, total=False):
     repair: int
     accept: str | Callable[[Any], bool]
     settings: Mapping[str, Any]
+    breaker: Breaker
 
 
 def declared(kind: str, node_id: str, handler: Callable[..., Any], at: Author, options: Mapping[str, Any]) -> Declared:
     """A node as the compiler reads it; option values that cannot be become its `problems`."""
     problems = list(_unknown(kind, options))
     fitting = _fitting(options, problems)
-    make = {"effect": _effect, "llm": _llm}.get(kind)
+    make = {"read": _read, "effect": _effect, "llm": _llm}.get(kind)
     own = make(fitting, problems) if make else {}
     if own.get("compensate") is not None:
         own["compensate"] = _undo(named(node_id), own["compensate"], at, own["tool"], problems)
@@ -118,7 +127,11 @@ def _unknown(kind: str, options: Mapping[str, Any]) -> Iterable[Problem]:
             yield "NX-B124", option, f"`{option}=` is no option of {kind} nodes{did_you_mean(option, known)}"
 
 
-_OPTIONS: Mapping[str, Any] = {"effect": EffectOptions, "llm": LlmOptions}
+_OPTIONS: Mapping[str, Any] = {"read": ReadOptions, "effect": EffectOptions, "llm": LlmOptions}
+
+
+def _read(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    return {"breaker": _breaker(options.get("breaker"), problems)}
 
 
 def _effect(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
@@ -130,6 +143,7 @@ def _effect(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, An
         "reference": options.get("reference", ""),
         "compensate": options.get("compensate"),
         "pivot": options.get("pivot", False),
+        "breaker": _breaker(options.get("breaker"), problems),
     }
 
 
@@ -165,6 +179,7 @@ def _llm(options: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
         "repair": options.get("repair", 2),
         "accept": options.get("accept"),
         "settings": dict(options.get("settings", {})),
+        "breaker": _breaker(options.get("breaker"), problems),
     }
 
 
@@ -186,6 +201,10 @@ def _doubt(provider: Dedupes | None, problems: list[Problem]) -> graph.Doubt:
     return _policy("provider", provider, unknown, problems)
 
 
+def _breaker(given: Breaker | None, problems: list[Problem]) -> graph.BreakerPolicy | None:
+    return None if given is None else _policy("breaker", given, graph.BreakerPolicy(), problems)
+
+
 def _asking(given: Callable[..., Any] | Reconcile | None, problems: list[Problem]) -> Asking | None:
     """Who asks the provider, and on what terms."""
     if given is None:
@@ -199,7 +218,7 @@ def _asking(given: Callable[..., Any] | Reconcile | None, problems: list[Problem
 
 
 def _policy(
-    option: str, given: Retry | Timeouts | Dedupes | Reconcile, instead: _Converted, problems: list[Problem]
+    option: str, given: Retry | Timeouts | Dedupes | Reconcile | Breaker, instead: _Converted, problems: list[Problem]
 ) -> _Converted:
     """A policy in the terms of the graph; when a value is wrong that is a problem, and `instead` stands in for it."""
     wrong = [("NX-B124", option, f"`{option}=`: {misfit.message}") for misfit in misfits_of(given)]

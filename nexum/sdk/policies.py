@@ -93,6 +93,33 @@ class Dedupes:
 
 
 @dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a tool that fails is not asked any more, by any run of any process.
+
+    After `failures` within the time `within` nothing is sent for `open_for`; then `probes` attempts at once may try, and the
+    first that succeeds lets everybody go on. Attempts that wait meanwhile cost nothing. What counts is a failure that may
+    pass, or an unknown outcome; not `NonRetryable` and `Fail`. Nodes whose breakers have the same `name` share it; without,
+    it is the effect's tool, the first model asked, or the node itself.
+    """
+
+    failures: int = 5
+    within: timedelta = timedelta(minutes=1)
+    open_for: timedelta = timedelta(seconds=30)
+    probes: int = 1
+    name: str = ""
+
+    def policy(self) -> graph.BreakerPolicy:
+        """The same in the terms of the graph. Raises `pydantic.ValidationError` for a value out of range."""
+        return graph.BreakerPolicy(
+            name=self.name,
+            failures=self.failures,
+            within=micros(self.within),
+            open_for=micros(self.open_for),
+            probes=self.probes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Reconcile:
     """How the provider of an effect is asked what became of a request whose outcome is unknown.
 

@@ -14,7 +14,7 @@ from nexum.errors.misfits import got
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.handles import Handle
 from nexum.sdk.marks import MARKS
-from nexum.sdk.options import Author, EffectOptions, LlmOptions, NodeOptions, declared, named
+from nexum.sdk.options import Author, EffectOptions, LlmOptions, NodeOptions, ReadOptions, declared, named
 from nexum.sdk.prompt import Prompt
 
 P = ParamSpec("P")
@@ -68,7 +68,7 @@ class Workflow(Generic[In]):
         """Declare a pure function: the same inputs give the same output. It may run again after a crash."""
         return self._decorator("compute", here(1), options)
 
-    def read(self, **options: Unpack[NodeOptions]) -> Decorate:
+    def read(self, **options: Unpack[ReadOptions]) -> Decorate:
         """Declare a function that asks the outside world and changes nothing. It may run again; recorded once."""
         return self._decorator("read", here(1), options)
 

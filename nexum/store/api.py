@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from nexum.core.ids import TaskKey
+from nexum.core.run.breaker import Breaker
 from nexum.store.shapes import (
     Advance,
     CallAnswer,
@@ -220,6 +221,13 @@ class Store(Protocol):
 
     def doubt_call(self, call: OpenCall, attempt: int, mail: Mail) -> bool:
         """A call becomes IN_DOUBT and the fact goes to the inbox; False when its outcome was recorded meanwhile."""
+
+    # breakers
+    def breaker(self, tenant: str, name: str) -> tuple[Breaker, int]:
+        """A circuit breaker and the store's clock; one that nobody has written is closed, at revision 0."""
+
+    def keep_breaker(self, row: Breaker) -> bool:
+        """Write a breaker over the revision that it was read at, as the next one; False when somebody was faster."""
 
     # sessions
     def open_session(self, row: SessionRow) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 from sqlalchemy import Select
 
-from nexum.store import calls, claiming, leases, log, starting, steps, sweeping, versions
+from nexum.core.run.breaker import Breaker
+from nexum.store import breaking, calls, claiming, leases, log, starting, steps, sweeping, versions
 from nexum.store.api import (
     Advance,
     CallAnswer,
@@ -205,6 +206,17 @@ class Verbs(ABC):
         """A call becomes IN_DOUBT and the fact goes to the inbox; see `api.Store`."""
         with self.database.transaction() as tx:
             return calls.doubt_call(tx, call, attempt, mail)
+
+    # breakers
+    def breaker(self, tenant: str, name: str) -> tuple[Breaker, int]:
+        """A circuit breaker and the store's clock; see `api.Store`."""
+        with self.database.once() as tx:
+            return breaking.read(tx, tenant, name)
+
+    def keep_breaker(self, row: Breaker) -> bool:
+        """Write a breaker over the revision that it was read at; False when somebody was faster."""
+        with self.database.alone() as tx:
+            return breaking.keep(tx, row)
 
     # sessions
     def open_session(self, row: SessionRow) -> None:

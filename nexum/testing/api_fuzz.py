@@ -43,6 +43,10 @@ include-operation-id = "ask_provider"  # not every effect has a provider that ca
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409]
 
 [[operations]]
+include-operation-id = "hold_breaker"  # a name or a reason of nothing but blanks says nothing
+checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
+
+[[operations]]
 include-operation-id = "ignore_dead_letters"  # groups come and go
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
 

@@ -10,12 +10,21 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
+from nexum.client.breakers import override
+from nexum.core.graph.policies import BreakerPolicy
+from nexum.core.run.breaker import Breaker, tell
+from nexum.engine.breaking import change
 from nexum.readouts.dead import read_dead
 from nexum.readouts.doubt import read_doubts
 from nexum.store.connect import open_store
 from nexum.store.django import migrate
 from nexum.testing.samples import MINUTE, Clock, Stage, fill
 from nexum.testing.site import serving
+
+
+def failing(breaker: Breaker, now: int) -> Breaker:
+    """It has just opened."""
+    return tell(breaker, BreakerPolicy(failures=1), now, well=False)
 
 
 @dataclass
@@ -36,6 +45,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     clock = Clock(time.time_ns() // 1000 - 24 * MINUTE)
     filled = fill(open_store(address, clock=clock), clock, more=40)
     filled.ids["doubt_key"] = read_doubts(filled.store).effects[0].key
+    override(
+        filled.store, "stripe.refund", "open", actor="mika", reason="the provider announced maintenance", seconds=3600
+    )
+    change(filled.store, "default", "openai:gpt-4o-mini-with-a-name-that-is-longer-than-its-card", failing)
     filled.ids["dead_group"] = read_dead(filled.store).groups[0].fingerprint
     with serving(address, folder) as url:
         yield Site(url, filled.ids, Stage(open_store(address), Clock(0), session="worker-2-77"))

@@ -47,6 +47,7 @@ PAGES = {
     "doubts": "/in-doubt/",
     "doubt": "/in-doubt/{doubt_key}/",
     "dead-letters": "/dead-letters/",
+    "breakers": "/breakers/",
     "dead-group": "/dead-letters/{dead_group}/",
     "versions": "/versions/",
     "code": "/e/NX-E201/",

@@ -27,7 +27,7 @@ def specimen(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 
 def test_the_corpus_is_complete() -> None:
-    assert len(SPECIMENS) == 15
+    assert len(SPECIMENS) == 16
 
 
 def test_a_graph_is_spelled_and_hashed_as_expected(specimen: dict[str, Any]) -> None:

@@ -151,6 +151,7 @@ def test_the_document_describes_every_operation(shop: Any) -> None:
     assert {op["operationId"] for op in operations} == {
         *("start_run", "list_runs", "get_run", "list_events", "get_event", "get_node", "list_versions"),
         *("list_effects_in_doubt", "get_effect_in_doubt", "resolve_effect", "ask_provider"),
+        *("list_breakers", "hold_breaker"),
         *("list_dead_letters", "get_dead_letters", "ignore_dead_letters", "notice_dead_letters"),
     }
     for op in operations:

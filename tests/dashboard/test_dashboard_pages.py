@@ -23,6 +23,7 @@ PAGES = {
     "doubts": "/in-doubt/",
     "doubt": "/in-doubt/{doubt_key}/",
     "dead letters": "/dead-letters/",
+    "breakers": "/breakers/",
     "group of dead letters": "/dead-letters/{dead_group}/",
     "versions": "/versions/",
     "codes": "/e/",

@@ -194,6 +194,7 @@ def test_metrics_count_what_the_tables_hold(filled: Any) -> None:
             "effect_duplicates_suspected_total",
             "effect_latency_seconds",
             "queue_depth",
+            "breaker_open",
         )
     ]
     assert 'execution_active_count{workflow="OrderIntake",version="b7147271"} 1' in text

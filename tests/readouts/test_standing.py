@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from nexum.core.run.seen import DoubtSeen, Fleet, Situation, TaskSeen, Trouble
+from nexum.core.run.seen import BreakerSeen, DoubtSeen, Fleet, Situation, TaskSeen, Trouble
 from nexum.core.run.standing import DAY, HOUR, MINUTE, SECOND, STANDINGS, explain, span
 from nexum.core.run.state import Phase
 from nexum.errors import entry
@@ -16,6 +16,7 @@ WAITS = TaskSeen("verdict", 1, NOW - 40 * SECOND, attempts=5)
 WORKS = replace(WAITS, worker="web-1:42", since=NOW - 3 * SECOND)
 AGAIN = replace(WAITS, attempt=3, not_before=NOW + 38 * SECOND, trouble=Trouble("NX-L201", "rate limited"))
 RUN = Situation("01a1", "RefundAgent", "sha256:8f9a1c02aaaa", Phase.RUNNING, NOW - HOUR, fleet=Fleet(4, 0, 118))
+BREAKER = BreakerSeen("verdict", "openai:gpt", NOW - 2 * MINUTE, NOW + 12 * SECOND)
 DOUBT = DoubtSeen("refund", NOW - 2 * MINUTE, "pay.refund")
 
 
@@ -39,6 +40,22 @@ DOUBT = DoubtSeen("refund", NOW - 2 * MINUTE, "pay.refund")
             "`verdict` waits for key pay:o-1, held by run 01a2 (refund, for 2 min). It goes on by itself when that run knows.",
         ),
         (replace(RUN, tasks=(AGAIN,)), "retrying", "`verdict` failed 2 of 5 times (NX-L201). Next try in 38 s."),
+        (replace(RUN, tasks=(replace(AGAIN, attempt=1),)), "retrying", "`verdict` waits. It is tried in 38 s."),
+        (
+            replace(RUN, tasks=(AGAIN,), breakers=(BREAKER,)),
+            "retrying",
+            "`verdict` waits: breaker `openai:gpt` has been open for 2 min. Next probe in 12 s; nothing is lost.",
+        ),
+        (
+            replace(RUN, tasks=(AGAIN,), breakers=(replace(BREAKER, next_probe=0, by="mika", reason="maintenance"),)),
+            "retrying",
+            "`verdict` waits: breaker `openai:gpt` has been open for 2 min, held by mika: maintenance. Nothing is lost.",
+        ),
+        (
+            replace(RUN, tasks=(AGAIN,), breakers=(replace(BREAKER, path="refund"),)),
+            "retrying",
+            "`verdict` failed 2 of 5 times (NX-L201). Next try in 38 s.",
+        ),
         (
             replace(RUN, doubts=(DOUBT,), tasks=(WORKS,)),
             "in_doubt",

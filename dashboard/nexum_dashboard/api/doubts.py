@@ -89,7 +89,7 @@ def resolve_effect(request: HttpRequest, key: Key, given: Annotated[DecisionBody
     effect, here = _found(key, may_read=False).effect, connection()
     decision = Decision(
         effect.run_id,
-        Cell(effect.node, effect.visit, effect.item),
+        Cell(effect.path, effect.visit, effect.item),
         given.outcome,
         actor=f"token:{caller.name}",
         reason=given.reason,
@@ -131,7 +131,7 @@ def ask(request: HttpRequest, key: Key) -> HttpResponse:
     """
     caller = caller_with(request, "operate")
     effect, here = _found(key, may_read=False).effect, connection()
-    cell = Cell(effect.node, effect.visit, effect.item)
+    cell = Cell(effect.path, effect.visit, effect.item)
     actor = f"token:{caller.name}"
     asked = ask_provider(here.store, effect.run_id, cell, actor=actor, reason="asked over REST", doorbell=here.doorbell)
     view = AskedView(form="nexum.effect-asked/1", run_id=asked.run_id, node=cell.path, key=key, asking=asked.number)

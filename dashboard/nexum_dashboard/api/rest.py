@@ -22,7 +22,7 @@ from nexum.readouts.runs import MOST, RunList, read_runs
 from nexum.readouts.versions import VersionList, read_versions
 from nexum.store import reading
 from nexum.store.reading import RunRow
-from nexum_dashboard.api import acting, dead, doubts
+from nexum_dashboard.api import acting, breakers, dead, doubts
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
 from nexum_dashboard.api.callers import Bearer
 from nexum_dashboard.api.problems import MEDIA_TYPE, register
@@ -87,6 +87,7 @@ register(api)
 api.add_router("/effects", doubts.router)
 api.add_router("/dead-letters", dead.router)
 api.add_router("", acting.router)
+api.add_router("/breakers", breakers.router)
 
 RunId = Annotated[str, Path(max_length=64, examples=["0198c2a4-0000-7000-8000-000000000000"])]
 

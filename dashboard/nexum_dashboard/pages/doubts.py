@@ -67,7 +67,7 @@ def doubt_page(request: HttpRequest, viewer: Viewer, key: str) -> HttpResponse:
 def _listed() -> tuple[DoubtList, dict[str, Any]]:
     found = read_doubts(store())
     seen = [(line.key, line.attempt) for line in found.effects]
-    pulse = hashlib.sha256(repr((seen, found.more_than)).encode()).hexdigest()[:16]
+    pulse = hashlib.sha256(repr((seen, found.more_than, len(found.suspected))).encode()).hexdigest()[:16]
     return found, {"pulse": pulse, "live": reverse("nexum:doubts-live")}
 
 
@@ -85,7 +85,7 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DoubtDetail) -> None:
     JSON.
     """
     asked, here, effect = request.POST, connection(), found.effect
-    cell = Cell(effect.node, effect.visit, effect.item)
+    cell = Cell(effect.path, effect.visit, effect.item)
     if asked.get("outcome") == "ask":
         why = "asked from the page"
         ask_provider(here.store, effect.run_id, cell, actor=viewer.name, reason=why, doorbell=here.doorbell)

@@ -19,17 +19,16 @@ from nexum.cli.project import open_project
 from nexum.cli.reference import find_run
 from nexum.cli.verb import Choices, verb
 from nexum.client.asking import Answer, Asked, answer_to, ask_provider
-from nexum.client.doubts import NOTHING, Decision, Resolved, list_doubts, resolve
+from nexum.client.doubts import NOTHING, Decision, Resolved, resolve
 from nexum.client.runs import FIRST_PAUSE, LONGEST_PAUSE
 from nexum.compiler.diagnostics import counted
 from nexum.core.run.events import NEVER, Cell
 from nexum.core.run.places import IO
 from nexum.core.run.standing import span
 from nexum.errors import NexumError
-from nexum.readouts.document import rfc3339
+from nexum.readouts.doubt import UNKNOWN, DoubtLine, SuspicionView, read_doubt, read_doubts
 from nexum.readouts.node import read_node
 from nexum.store.doubts import DoubtRow, doubts, effects_at, effects_named
-from nexum.store.suspicions import SuspicionRow, suspicions
 from nexum.store.verbs import Verbs
 
 ANSWERS = {
@@ -43,7 +42,6 @@ KEY = "nx1-"  # how every effect's key begins
 COLUMNS = ("RUN", "WORKFLOW", "NODE", "TOOL", "SENT", "POLICY", "KEY")
 TWICE = ("RUN", "WORKFLOW", "NODE", "RECORDED", "ALSO CAME", "AT", "KEY")
 OUTCOMES = {"happened": "happened", "did-not-happen": "did_not_happen", "abandon": "abandon"}
-NOT_KNOWN = "Nexum does not know whether this happened. Sending again with a new key could do it twice."
 MEANS = {
     "happened": "the node completes with the response; nothing is sent",
     "did-not-happen": "it is sent again, under the same key",
@@ -73,13 +71,11 @@ def _outcome(ctx: click.Context, param: click.Parameter, value: str) -> str:
 def _list(choices: Choices, workflow: str) -> int:
     """List the effects in doubt, the one that was sent first at the top."""
     store, tenant = open_project(choices).store, choices.tenant or ""
-    found = list_doubts(store, workflow=workflow, tenant=tenant)
-    twice = suspicions(store, workflow=workflow, tenant=tenant)
+    listed = read_doubts(store, workflow=workflow, tenant=tenant)
     if choices.json:
-        told: dict[str, Any] = {"effects": [_spelled(row) for row in found]}
-        told["suspected"] = [_suspected(row) for row in twice]
-        print_json(envelope("nexum.effects-in-doubt/1", Exit.DONE, **told))
+        print_json({**envelope(listed.form, Exit.DONE), **listed.spelled()})
         return Exit.DONE
+    found, twice = listed.effects, listed.suspected
     paper = Paper(choices)
     if found:
         paper.table(COLUMNS, [_drawn(paper, row) for row in found], flexible="KEY")
@@ -104,7 +100,9 @@ def _show(choices: Choices, effect: str) -> int:
     if node is None:
         raise NexumError(f"the run has no node {row.path!r}", code="NX-E404", where=f"run {row.run_id}")
     if choices.json:
-        print_json(envelope("nexum.effect-in-doubt/1", Exit.DONE, effect=_spelled(row), node=node.spelled()))
+        told = read_doubt(store, row.key, may_read=True)
+        assert told is not None, "an effect that was found a moment ago is never removed"
+        print_json({**envelope(told.form, Exit.DONE), **told.spelled(), "node": node.spelled()})
         return Exit.DONE
     paper = Paper(choices)
     draw_node(paper, node)
@@ -112,7 +110,7 @@ def _show(choices: Choices, effect: str) -> int:
         paper.line(f"{row.path}   key {row.key}")
     paper.line(f"first sent {paper.at(row.first_sent_at)}")
     if node.node.state == "in_doubt":
-        paper.line(f"\n{NOT_KNOWN}")
+        paper.line(f"\n{UNKNOWN}")
         for place, outcome in enumerate(OUTCOMES):
             response = " --response @FILE" if outcome == "happened" else ""
             line = f"nexum in-doubt resolve {row.key[:12]} --as {outcome}{response} --reason TEXT"
@@ -306,21 +304,12 @@ def _say(choices: Choices, outcome: str, answer: Resolved) -> None:
     paper.hint(f"run {answer.run_id} is {answer.run_status}.   next: nexum show {answer.run_id}")
 
 
-def _spelled(row: DoubtRow) -> dict[str, Any]:
-    shown = {name: value for name, value in row._asdict().items() if name not in ("first_sent_at", "claimed_at")}
-    return {**shown, "first_sent_at": rfc3339(row.first_sent_at), "claimed_at": rfc3339(row.claimed_at)}
-
-
-def _drawn(paper: Paper, row: DoubtRow) -> tuple[str, ...]:
+def _drawn(paper: Paper, row: DoubtLine) -> tuple[str, ...]:
     place = row.path + (f"[{row.item}]" if row.item >= 0 else "")
     return (row.run_id[-8:], row.workflow, place, row.tool, paper.at(row.first_sent_at), row.policy, row.key)
 
 
-def _suspected(row: SuspicionRow) -> dict[str, Any]:
-    return {**row._asdict(), "at": rfc3339(row.at)}
-
-
-def _drawn_twice(paper: Paper, row: SuspicionRow) -> tuple[str, ...]:
+def _drawn_twice(paper: Paper, row: SuspicionView) -> tuple[str, ...]:
     stands = row.recorded or row.recorded_hash[:12] or "given up"
     came = row.reference or row.result_hash[:12]
     return (row.run_id[-8:], row.workflow, row.path, stands, came, paper.at(row.at), row.key)

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from nexum.core.canonical import Json
-from nexum.core.graph.policies import MINUTE, Doubt, Frozen, Hold, Micros, RetryPolicy, TimeoutPolicy
+from nexum.core.graph.policies import MINUTE, BreakerPolicy, Doubt, Frozen, Hold, Micros, RetryPolicy, TimeoutPolicy
 
 Schema = dict[str, Any]  # a JSON Schema as Pydantic writes it
 
@@ -58,6 +58,7 @@ class Read(_Node):
     """Asks the outside world and changes nothing: may run again; recorded once it returns."""
 
     kind: Literal["read"] = "read"
+    breaker: BreakerPolicy | None = None
 
 
 class Transaction(_Node):
@@ -117,6 +118,7 @@ class Effect(_Node):
     reconcile: Reconciliation | None = None
     compensate: Compensation | None = None
     pivot: bool = False
+    breaker: BreakerPolicy | None = None
 
     @cached_property
     def asking(self) -> Read | None:
@@ -181,6 +183,7 @@ class Llm(_Node):
     repair: int = Field(default=2, ge=0, le=20)
     accept: str = ""
     settings: dict[str, Any] = Field(default_factory=dict)
+    breaker: BreakerPolicy | None = None
 
 
 Node = Annotated[Compute | Read | Transaction | Effect | Llm, Field(discriminator="kind")]

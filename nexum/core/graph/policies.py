@@ -44,6 +44,19 @@ class TimeoutPolicy(Frozen):
     heartbeat: Micros = 0
 
 
+class BreakerPolicy(Frozen):
+    """When a tool that fails is no longer asked: after `failures` within `within`, for `open_for`, then by `probes` at once.
+
+    Times are microseconds. Nodes whose breakers have one name share it; "" is the name of what the node touches.
+    """
+
+    name: str = ""
+    failures: int = Field(default=5, ge=1, le=1_000)
+    within: Micros = Field(default=MINUTE, gt=0)
+    open_for: Micros = Field(default=30 * SECOND, gt=0)
+    probes: int = Field(default=1, ge=1, le=100)
+
+
 class Dedupes(Frozen):
     """The provider honours idempotency keys for `ttl` microseconds: within that time the same key may be sent again.
 

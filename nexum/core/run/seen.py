@@ -70,6 +70,18 @@ class ParkedSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class BreakerSeen:
+    """A circuit breaker that lets the attempts at `path` not pass; `next_probe` is 0 when a person holds it without an end."""
+
+    path: str
+    name: str
+    since: int
+    next_probe: int
+    by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Fleet:
     """Who serves the queue of this version: how many processes, when the last one left (0: never seen), tasks ahead."""
 
@@ -102,3 +114,4 @@ class Situation:
     trouble: Trouble | None = None
     reason: str = ""
     fleet: Fleet = field(default_factory=Fleet)
+    breakers: tuple[BreakerSeen, ...] = ()

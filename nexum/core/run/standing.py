@@ -83,7 +83,7 @@ def _explained(seen: Situation, now: int) -> Standing:
     if held:
         return _waiting(min(held, key=lambda task: task.since), now)
     if seen.tasks:
-        return _retrying(min(seen.tasks, key=lambda task: task.not_before), now)
+        return _put_off(seen, min(seen.tasks, key=lambda task: task.not_before), now)
     return Standing("running", seen.started_at, "The engine is deciding what comes next.")
 
 
@@ -305,8 +305,31 @@ def _waiting(waits: TaskSeen, now: int) -> Standing:
     )
 
 
+def _put_off(seen: Situation, waits: TaskSeen, now: int) -> Standing:
+    """It waits for its next attempt, or for a tool that is not asked just now."""
+    held = next((breaker for breaker in seen.breakers if breaker.path == waits.path), None)
+    if held is None:
+        return _retrying(waits, now)
+    age = f"has been open for {span(now - held.since)}" if held.since else "is open"
+    by = f", held by {held.by}{_because(held.reason)}" if held.by else ""
+    left = held.next_probe - now
+    then = f"Next probe in {span(left)}; nothing is lost." if left > 0 else "Nothing is lost."
+    said = f"{_node(waits.path)} waits: breaker `{held.name}` {age}{by}. {then}"
+    return Standing(
+        "retrying",
+        waits.since,
+        said,
+        who=f"{held.by}, or whoever runs `{held.name}`" if held.by else "",
+        commands=("nexum breaker list",),
+    )
+
+
 def _retrying(waits: TaskSeen, now: int) -> Standing:
     failed = waits.attempt - 1
+    if not failed:
+        return Standing(
+            "retrying", waits.since, f"{_node(waits.path)} waits. It is tried in {span(waits.not_before - now)}."
+        )
     of = f" of {waits.attempts}" if waits.attempts else ""
     told = f" ({waits.trouble.code})" if waits.trouble and waits.trouble.code else ""
     times = "once" if failed == 1 and not of else f"{failed}{of} times"

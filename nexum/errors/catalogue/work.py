@@ -178,6 +178,14 @@ WORK = (
         exit_code=6,
     ),
     Entry(
+        "NX-E441",
+        "decision about a breaker is not complete",
+        "Whoever holds a breaker must be named and give a reason, and may hold it open or closed, or let it decide for itself.",
+        "Whoever waits for a tool that is not asked must learn who decided so, and why.",
+        ("say with `--reason` why",),
+        exit_code=65,
+    ),
+    Entry(
         "NX-W201",
         "code is not a registered version",
         "The workflow that this worker imports compiles to a version that the database does not know.",

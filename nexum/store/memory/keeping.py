@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import takewhile
 
+from nexum.core.run.breaker import Breaker
 from nexum.store.api import EventRow, SessionRow, Snapshot, VersionRow
 from nexum.store.log import pack, unpack
 from nexum.store.memory.rows import Blob, SavedState, Session
@@ -32,6 +33,31 @@ def register(tx: Transaction, row: VersionRow, *, make_default: bool) -> bool:
             tx.update(versions, before, state="active")
         tx.update(versions, versions.rows[row.workflow, row.version], state="default")
     return new
+
+
+def breaker(tx: Transaction, tenant: str, name: str) -> Breaker:
+    """A circuit breaker; closed, at revision 0, when nobody has written it."""
+    place = clean(tenant), clean(name)
+    return tx.tables.breakers.get(*place) or Breaker(*place)
+
+
+def keep_breaker(tx: Transaction, row: Breaker) -> bool:
+    """Write a breaker over the revision that it was read at; False when somebody was faster."""
+    new = row._replace(
+        tenant=clean(row.tenant),
+        name=clean(row.name),
+        forced=clean(row.forced),
+        actor=clean(row.actor),
+        reason=clean(row.reason),
+        revision=row.revision + 1,
+    )
+    known = tx.tables.breakers.get(new.tenant, new.name)
+    if known is None:
+        return row.revision == 0 and tx.keep(tx.tables.breakers, new)
+    if known.revision != row.revision:
+        return False
+    tx.update(tx.tables.breakers, known, **new._asdict())
+    return True
 
 
 def all_versions(tx: Transaction, workflow: str) -> list[VersionRow]:

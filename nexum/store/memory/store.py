@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from nexum.core.run.breaker import Breaker
 from nexum.errors import ConfigurationError
 from nexum.store.api import (
     Advance,
@@ -253,6 +254,17 @@ class MemoryStore:
         """A call becomes IN_DOUBT and the fact goes to the inbox; see `api.Store`."""
         with self._transaction() as tx:
             return calls.doubt_call(tx, call, attempt, mail)
+
+    # breakers
+    def breaker(self, tenant: str, name: str) -> tuple[Breaker, int]:
+        """A circuit breaker and the store's clock; see `api.Store`."""
+        with self._transaction() as tx:
+            return keeping.breaker(tx, tenant, name), tx.now
+
+    def keep_breaker(self, row: Breaker) -> bool:
+        """Write a breaker over the revision that it was read at; False when somebody was faster."""
+        with self._transaction() as tx:
+            return keeping.keep_breaker(tx, row)
 
     # sessions
     def open_session(self, row: SessionRow) -> None:

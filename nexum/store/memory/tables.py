@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from nexum.core.run.breaker import Breaker
 from nexum.core.run.events import CELL_TERMINAL, RUN_TERMINAL
 from nexum.store.api import EventRow, VersionRow
 from nexum.store.memory.rows import (
@@ -65,6 +66,7 @@ class Tables:
             ("workflow", "version"),
             one_default=lambda row: row.workflow if row.state == "default" else None,
         )
+        self.breakers = Table[Breaker]("nexum_breakers", Breaker._fields, ("tenant", "name"))
         self.sessions = Table[Session]("nexum_sessions", Session._fields, ("session",))
         self._numbers: dict[str, int] = {}
 
