@@ -1,17 +1,23 @@
-"""What a person decides about a whole group of dead letters: not to see it for a while, or to see it again.
+"""What a person decides about a whole group of dead letters: to try it again, not to see it for a while, or to see it again.
 
-Nothing is lost by it: runs and nodes stay as they are, and the group is found again with its count. What is done about one
-parked node (retry, skip, fail) is a message to its run, and stands elsewhere.
+A retry is one message to each run whose node is parked, as `nexum.client.interventions.retry` sends it. Setting a group aside
+loses nothing: runs and nodes stay as they are, and the group is found again with its count.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+from nexum.broker.doorbell import Doorbell
 from nexum.client.desk import LONGEST
+from nexum.client.interventions import By, retry
 from nexum.core.canonical import legible
-from nexum.errors import InputError, Problem
+from nexum.core.run.events import Cell
+from nexum.errors import InputError, NexumError, Problem, UnavailableError
 from nexum.errors.misfits import got
+from nexum.store.api import Store
 from nexum.store.deadletters import AsideRow, set_group_aside, take_group_back
 from nexum.store.verbs import Verbs
 
@@ -41,6 +47,35 @@ def ignore(store: Verbs, decision: Ignoring) -> None:
         raise InputError(f"the decision is not complete: {listed}", code="NX-R442", problems=tuple(found))
     kept = AsideRow(decision.tenant, decision.fingerprint, decision.until, decision.actor, decision.reason.strip(), 0)
     set_group_aside(store, kept)
+
+
+class Tried(NamedTuple):
+    """One node that was to be tried again: where it stands now, or why it was not (`refused` is "" when it was)."""
+
+    run_id: str
+    cell: Cell
+    node_status: str
+    refused: str = ""
+
+
+def retry_all(
+    store: Store, parked: Sequence[tuple[str, Cell]], by: By, *, doorbell: Doorbell | None = None
+) -> list[Tried]:
+    """Try parked nodes again, each under its own key and with its attempts anew; one that waits no more is told, not raised.
+
+    Raises `InputError` NX-R220 (nobody does it), `UnavailableError` (the database does not answer; those before are tried).
+    """
+    tried = []
+    for run_id, cell in parked:
+        try:
+            done = retry(store, run_id, cell, by, doorbell=doorbell)
+        except (InputError, UnavailableError):
+            raise
+        except NexumError as error:  # somebody was faster, or the run has ended
+            tried.append(Tried(run_id, cell, "", error.message))
+        else:
+            tried.append(Tried(run_id, cell, done.node_status))
+    return tried
 
 
 def notice(store: Verbs, tenant: str, fingerprint: str) -> bool:

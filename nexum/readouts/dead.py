@@ -11,7 +11,7 @@ from typing import Any
 
 from nexum.core.canonical import from_bytes
 from nexum.core.ids import short
-from nexum.core.run.fingerprint import fingerprint, normalised
+from nexum.core.run.fingerprint import acting, fingerprint, normalised
 from nexum.readouts.document import Document, ErrorView, Instant, View
 from nexum.store.deadletters import AsideRow, LetterRow, aside, last_failure, letters
 from nexum.store.verbs import Verbs
@@ -47,6 +47,11 @@ class DeadLetter(View):
     def short_id(self) -> str:
         """The end of the run's id."""
         return self.run_id[-8:]
+
+    @property
+    def node_id(self) -> str:
+        """The node of the graph."""
+        return self.node.partition("/")[0]
 
     @property
     def place(self) -> str:
@@ -145,7 +150,7 @@ def _group(name: str, members: list[DeadLetter], ignored: AsideRow | None) -> De
         fingerprint=name,
         tenant=newest.tenant,
         workflow=newest.workflow,
-        node=newest.node.partition("/")[0],
+        node=acting(newest.node),
         code=newest.code,
         message=newest.message,
         pattern=normalised(newest.message),

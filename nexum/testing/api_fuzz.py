@@ -47,6 +47,10 @@ include-operation-id = "hold_breaker"  # a name or a reason of nothing but blank
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 
 [[operations]]
+include-operation-id = "retry_dead_letters"  # as below
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
+
+[[operations]]
 include-operation-id = "ignore_dead_letters"  # groups come and go
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from nexum.core.graph.nodes import Effect
+from nexum.core.graph.policies import Hold, RetryPolicy
+from nexum.core.graph.workflow import Graph
 from nexum.store.connect import open_store
+from nexum.store.doubts import effects_at
 from nexum.store.verbs import Verbs
-from nexum.testing.samples import CLAIM, REFUND, Clock, Stage, fails, refund_graph
+from nexum.testing.samples import CLAIM, REFUND, Clock, Stage, fails, gives, node, refund_graph
 from shopfloor import Shop
 
 NOW = 1_790_000_000_000_000
@@ -64,6 +68,36 @@ def test_a_run_that_has_ended_is_not_promised_a_retry(failed: tuple[Shop, list[s
     for answer in answers:
         assert (answer.code, "NX-R443" in answer.err) == (6, True)
         assert "start a new run" in answer.err.lower()
+
+
+def test_parked_nodes_are_tried_again_under_their_keys(shop: Shop) -> None:
+    clock = Clock(NOW)
+    store = open_store(shop.url, clock=clock)
+    assert isinstance(store, Verbs)
+    stage = Stage(store, clock)
+    policy = RetryPolicy(max_attempts=1, exhausted="park")
+    pay = node(Effect, "pay", "input", tool="pay.refund", doubt=Hold(), retry=policy)
+    graph = Graph(workflow="Parked", input={}, nodes=(pay,), result=("pay",))
+    stage.register(graph)
+    down = fails("NX-R200", "connection refused by host 7")
+    runs = [stage.begin("Parked", number, name=str(number)) for number in range(3)]
+    stage.play(graph.queue, {"pay": [down]})
+    before = {effect.run_id: effect.key for run in runs for effect in effects_at(store, run)}
+    (group,) = shop.nexum("dlq", "list", "--json").json["groups"]
+    one = shop.nexum("dlq", "retry", f"{runs[0]}/pay", "--reason", "it is up")
+    rest = shop.nexum("dlq", "retry", group["fingerprint"], "--limit", "5", "--reason", "all", "--json").json["nodes"]
+    left = shop.nexum("dlq", "list", "--json").json["groups"]
+    clock.now += NOW
+    stage.play(graph.queue, {"pay": [gives({"id": "re_1"})]})
+
+    assert (group["count"], group["parked"], group["node"]) == (3, 3, "pay")
+    assert (one.code, "tried again" in one.out) == (0, True)
+    assert sorted(each["run_id"] for each in rest) == sorted(runs[1:])
+    assert {each["refused"] for each in rest} == {""}
+    assert left == []
+    assert {effect.run_id: effect.key for run in runs for effect in effects_at(store, run)} == before
+    assert {head.status for run in runs if (head := store.head(run))} == {"COMPLETED"}
+    store.close()
 
 
 def test_a_group_is_set_aside_for_a_while_and_taken_back(failed: tuple[Shop, list[str]]) -> None:

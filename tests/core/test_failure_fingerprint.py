@@ -69,6 +69,8 @@ def test_workflow_node_and_code_tell_groups_apart_and_rounds_do_not() -> None:
     assert len(names) == 4
     assert {len(name) for name in names} == {LENGTH}
     assert fingerprint("A", "verdict", "X", "m 1") == fingerprint("A", "verdict/repair.2", "X", "m 2")
+    assert fingerprint("A", "car", "X", "m") != fingerprint("A", "car/undo", "X", "m")
+    assert fingerprint("A", "car/undo", "X", "m") == fingerprint("A", "car/undo/reconcile.3", "X", "m")
 
 
 def test_a_text_that_utf8_cannot_carry_has_a_fingerprint_too() -> None:

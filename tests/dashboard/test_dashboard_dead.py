@@ -8,7 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from nexum.testing.samples import CLAIM, REFUND, fails, refund_graph
+from nexum.core.graph.nodes import Effect
+from nexum.core.graph.policies import Hold, RetryPolicy
+from nexum.core.graph.workflow import Graph
+from nexum.testing.samples import CLAIM, REFUND, fails, node, refund_graph
 
 WHY = "the provider's outage of Tuesday"
 
@@ -75,6 +78,45 @@ def test_a_group_is_ignored_with_a_reason_and_shown_again(
     assert ignored["until"] is not None
     assert name not in hidden
     assert operator.get(f"/dead-letters/{name}.json").json()["group"]["state"] == "open"
+
+
+def parked(shop: Any, name: str) -> tuple[str, dict[str, Any]]:
+    """A run whose only node is parked, and its group."""
+    policy = RetryPolicy(max_attempts=1, exhausted="park")
+    pay = node(Effect, "pay", "input", tool="pay.refund", doubt=Hold(), retry=policy)
+    graph = Graph(workflow=name, input={}, nodes=(pay,), result=("pay",))
+    shop.stage.register(graph)
+    run_id = shop.stage.begin(name, 1, name=name)
+    shop.stage.play(graph.queue, {"pay": [fails("NX-R200", "connection refused")]})
+    (found,) = [line for line in listed(shop) if line["workflow"] == name]
+    return run_id, found
+
+
+def test_a_parked_node_is_tried_again_from_its_page(shop: Any, operator: httpx.Client) -> None:
+    run_id, group = parked(shop, "ParkedHere")
+    page = operator.get(f"/dead-letters/{group['fingerprint']}/").text
+    done = send(operator, group["fingerprint"], act="retry", reason="it is up")
+    events = operator.get(f"/runs/{run_id}/?tab=events").text
+
+    assert (group["count"], group["parked"]) == (1, 1)
+    assert "1 of 1 waits for a person." in page
+    assert "under the same key" in page
+    assert (done.status_code, done.headers["Location"]) == (303, "/nexum/dead-letters/")
+    assert "RetryRequested" in events
+    assert [line for line in listed(shop) if line["workflow"] == "ParkedHere"] == []
+
+
+def test_a_script_tries_parked_nodes_again(shop: Any) -> None:
+    run_id, group = parked(shop, "ParkedThere")
+    address = f"/dead-letters/{group['fingerprint']}/retry"
+    with shop.with_token("runs:read") as reader, shop.with_token("operate") as script:
+        refused = reader.post(address, json={"reason": "it is up"})
+        done = script.post(address, json={"reason": "it is up"})
+        gone = script.post(address, json={"reason": "it is up"})
+
+    assert refused.status_code == 403
+    assert [(each["run_id"], each["node"], each["refused"]) for each in done.json()["nodes"]] == [(run_id, "pay", "")]
+    assert gone.status_code == 404
 
 
 def test_a_script_ignores_a_group_with_a_token_that_may(shop: Any, group: dict[str, Any]) -> None:

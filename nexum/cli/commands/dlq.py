@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
 
+from nexum.cli.acting import find_node
 from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.commands.deploy import actor
 from nexum.cli.exits import Exit
 from nexum.cli.given import seconds_of
 from nexum.cli.project import open_project
-from nexum.cli.reference import find_run
 from nexum.cli.verb import Choices, verb
-from nexum.client.deadletters import Ignoring, ignore, notice
+from nexum.client.deadletters import Ignoring, ignore, notice, retry_all
+from nexum.client.interventions import By
 from nexum.compiler.diagnostics import counted
+from nexum.core.run.events import Cell
 from nexum.errors import ConflictError, NexumError
-from nexum.readouts.dead import ENDED, DeadDetail, DeadGroup, DeadLetter, letter_of, read_dead, read_group
+from nexum.readouts.dead import ENDED, RETRIED, DeadDetail, DeadGroup, DeadLetter, letter_of, read_dead, read_group
 from nexum.readouts.document import rfc3339
 from nexum.store.deadletters import letters
 from nexum.store.verbs import Verbs
@@ -107,16 +110,39 @@ def _ignore(choices: Choices, group: str, reason: str, until: str, back: bool, w
 @verb("retry", short_help="Try dead letters again, under the same keys.")
 @click.argument("reference", metavar="GROUP|RUN/NODE")
 @click.option("--limit", "-n", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; it stays in each run's history.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal.")
 @click.pass_obj
-def _retry(choices: Choices, reference: str, limit: int) -> int:
-    """Try what waits for a person again: one more attempt of the same visit, same inputs, same key.
+def _retry(choices: Choices, reference: str, limit: int, reason: str, who: str, yes: bool) -> int:
+    """Try what waits for a person again: the same visit with its attempts anew, same inputs, same key.
 
     A run that has failed has ended, and is not begun again: start a new one.
     """
-    store = open_project(choices).store
-    chosen = _letters(store, reference)[:limit]
-    ended = ", ".join(dict.fromkeys(letter.run_id for letter in chosen[:5]))
-    raise ConflictError(f"{counted(len(chosen), 'dead letter')} of {reference}: {ENDED}", code="NX-R443", where=ended)
+    project = open_project(choices)
+    found = _letters(project.store, reference)
+    parked = [letter for letter in found if letter.parked][:limit]
+    if not parked:
+        ended = ", ".join(dict.fromkeys(letter.run_id for letter in found[:5]))
+        raise ConflictError(
+            f"{counted(len(found), 'dead letter')} of {reference}: {ENDED}", code="NX-R443", where=ended
+        )
+    if sys.stdin.isatty() and not (yes or choices.json):
+        places = ", ".join(letter.place for letter in parked[:5]) + (" and more" if len(parked) > 5 else "")
+        click.echo(f"{counted(len(parked), 'node')} to try again: {places}\n{RETRIED}", err=True)
+        click.confirm("Try again?", default=False, abort=True, err=True)
+    cells = [(letter.run_id, Cell(letter.node, letter.visit, letter.item)) for letter in parked]
+    tried = retry_all(project.store, cells, By(who or actor(), reason), doorbell=project.connection.doorbell)
+    if choices.json:
+        told = [{"run_id": one.run_id, "node": one.cell.path, **one._asdict()} for one in tried]
+        nodes = [{name: one[name] for name in ("run_id", "node", "node_status", "refused")} for one in told]
+        print_json(envelope("nexum.action/1", Exit.DONE, action="retry_dead_letters", nodes=nodes))
+        return Exit.DONE
+    paper = Paper(choices)
+    for one in tried:
+        paper.line(f"{one.run_id}/{one.cell.path}: {one.refused or f'tried again, it is {one.node_status}'}")
+    paper.hint(f"{counted(sum(not one.refused for one in tried), 'node')} tried again.   next: nexum dlq list")
+    return Exit.DONE
 
 
 for each in (_list, _show, _retry, _ignore):
@@ -137,14 +163,13 @@ def find_group(store: Verbs, reference: str) -> DeadDetail:
 
 def _letters(store: Verbs, reference: str) -> tuple[DeadLetter, ...]:
     """The members of a group, or the dead letter of a run's node. Raises `NexumError` NX-R441 for none."""
-    run, slash, node = reference.rpartition("/")
-    if not slash:
+    if "/" not in reference:
         return find_group(store, reference).members
-    run_id = find_run(store, run)
+    run_id, cell = find_node(store, reference)
     found = tuple(letter_of(row) for row in letters(store, run_id=run_id))
-    mine = tuple(letter for letter in found if letter.node == node)
+    mine = tuple(letter for letter in found if letter.node == cell.path)
     if not mine:
-        raise NexumError(f"{node!r} of run {run_id} has no dead letter", code="NX-R441")
+        raise NexumError(f"{cell.path!r} of run {run_id} has no dead letter", code="NX-R441")
     return mine
 
 

@@ -15,6 +15,7 @@ LENGTH = 12  # characters of a fingerprint
 LONGEST = 300  # characters of a normalised message that count
 _READ = 4_000  # characters of a message that are looked at
 
+_ROUND = re.compile(r"/(?:repair|reconcile)\.[0-9]+")
 _DATA = (
     (re.compile(r"\"[^\"]*\"|'[^']*'|`[^`]*`"), "<text>"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", re.IGNORECASE), "<uuid>"),
@@ -34,7 +35,12 @@ def normalised(message: str) -> str:
     return line[:LONGEST].rstrip()
 
 
+def acting(path: str) -> str:
+    """What acts at a path: the node, its undo, a call of it; repair rounds and askings are the node's own."""
+    return _ROUND.sub("", path)
+
+
 def fingerprint(workflow: str, path: str, code: str, message: str) -> str:
     """The name of a group: hexadecimal, the same wherever and whenever it is computed. Rounds of one node are one."""
-    parts = [workflow, path.partition("/")[0], code, legible(normalised(message))]
+    parts = [workflow, acting(path), code, legible(normalised(message))]
     return sha256_hex(canonical_bytes(parts))[:LENGTH]
