@@ -14,6 +14,9 @@ from nexum.core.graph.nodes import Effect, Handler, Param, Reconciliation
 from nexum.core.graph.policies import Hold
 from nexum.core.graph.workflow import Graph
 from nexum.readouts.doubt import UNKNOWN
+from nexum.store.doubts import effects_at
+from nexum.store.statement import Insert
+from nexum.store.tables import effect_evidence
 from nexum.testing.samples import CLAIM, REFUND, fails, node, refund_graph
 
 RESPONSE = {"id": "re_9", "amount": 4_200}
@@ -192,6 +195,21 @@ def test_a_list_that_did_not_change_is_not_sent_again(shop: Any, operator: httpx
     send(operator, key, "abandon")
 
     assert (before, operator.get("/in-doubt/live", params={"after": pulse[1]}).status_code) == (204, 200)
+
+
+def test_what_may_have_been_done_twice_is_shown_beside_the_doubts(shop: Any, operator: httpx.Client) -> None:
+    (effect,) = effects_at(shop.store, shop.ids["completed"], "refund")
+    late = (effect.tenant, effect.key, 1, effect.run_id, "worker-0-1", "APPLIED", b"{}", "0" * 64, "re_second", b"", 5)
+    with shop.store.database.once() as tx:
+        tx.insert(Insert(effect_evidence, keep=True, without=("id",)), [late])
+    with shop.with_token("runs:read") as script:
+        (found,) = script.get("/effects/in-doubt").json()["suspected"]
+    words = words_of(operator.get("/in-doubt/"))
+
+    assert (found["key"], found["reference"], found["recorded"]) == (effect.key, "re_second", "re_3Q9fA7")
+    assert "May have been done twice" in words
+    assert "re_3Q9fA7 , re_second" in words
+    assert "late report" in words_of(operator.get(f"/in-doubt/{effect.key}/"))
 
 
 def test_an_effect_that_does_not_exist_is_a_page_and_a_problem_with_404(shop: Any, operator: httpx.Client) -> None:
