@@ -10,7 +10,7 @@ import click
 from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.commands.deploy import actor
 from nexum.cli.exits import Exit
-from nexum.cli.reference import find_run
+from nexum.cli.reference import find_run, split_node
 from nexum.cli.verb import Choices
 from nexum.client.interventions import By, Done
 from nexum.core.run.events import Cell
@@ -37,21 +37,10 @@ def find_node(store: object, reference: str) -> tuple[str, Cell]:
 
     Raises `NexumError` NX-R222 without a node, NX-R404 and NX-F111 as for runs.
     """
-    run, slash, path = reference.partition("/")
-    while reference.startswith("key:") and slash and "/" in path and not _is_run(store, run):
-        more, slash, path = path.partition("/")  # a run's key may hold slashes of its own
-        run = f"{run}/{more}"
+    run, path = split_node(store, reference)
     if not path:
         raise NexumError(f"{reference!r} names a run and no node: write RUN/NODE", code="NX-R222")
     return find_run(store, run), Cell(path)
-
-
-def _is_run(store: object, reference: str) -> bool:
-    try:
-        find_run(store, reference)
-    except NexumError:
-        return False
-    return True
 
 
 def say(choices: Choices, action: str, done: Done) -> int:

@@ -27,6 +27,28 @@ def find_run(store: object, reference: str) -> str:
     return _only(reference, reading.runs_like(store, reference, limit=SHOWN + 1))
 
 
+def split_node(store: object, reference: str) -> tuple[str, str]:
+    """The reference of a run and the path of a node in RUN/NODE; the path is "" where only a run is meant.
+
+    A path may hold slashes (`refund/undo`), and so may the key of a run.
+    """
+    if not reference.startswith("key:"):
+        run, _, path = reference.partition("/")
+        return run, path
+    parts = reference.split("/")
+    runs = ["/".join(parts[:place]) for place in range(len(parts), 0, -1)]
+    run = next((run for run in runs if _is_run(store, run)), parts[0])  # the longest key that there is
+    return run, reference.removeprefix(run).removeprefix("/")
+
+
+def _is_run(store: object, reference: str) -> bool:
+    try:
+        find_run(store, reference)
+    except NexumError:
+        return False
+    return True
+
+
 def _newest(store: Verbs, reference: str) -> str:
     name, _, workflow = reference.partition(":")
     if name not in _NEWEST:

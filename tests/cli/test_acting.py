@@ -111,6 +111,22 @@ def test_a_node_that_is_let_fail_makes_the_run_undo_what_it_did_and_a_parked_und
     assert "What it had done is not undone. Given up: `book`." in ended
 
 
+def test_an_undo_in_doubt_is_listed_shown_and_resolved_like_every_effect(till: Till) -> None:
+    lost = Failed(Error("NX-E201", "the connection was reset", retryable=True), sent="unknown")
+    till.driver.handlers["book/undo"] = lambda work: lost
+    till.nexum("cancel", "{run}", *WHY)
+    till.driver.play(TRIP)
+
+    (listed,) = till.nexum("in-doubt", "list", "--json").json["effects"]
+    shown = till.nexum("in-doubt", "show", "{run}/book/undo")
+    done = till.nexum("in-doubt", "resolve", "{run}/book/undo", "--as", "happened", "--response", "1", *WHY)
+
+    assert listed["path"] == "book/undo"
+    assert (shown.code, listed["key"] in shown.out) == (0, True)
+    assert done.code == 0, done.err
+    assert till.phase is Phase.CANCELLED
+
+
 def test_a_cancelled_run_says_what_it_undoes(till: Till) -> None:
     done = till.nexum("cancel", "{run}", *WHY, "--actor", "mika")
     said = till.nexum("why", "{run}").out

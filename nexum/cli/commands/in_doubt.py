@@ -16,14 +16,13 @@ from nexum.cli.commands.show import draw_node
 from nexum.cli.exits import Exit
 from nexum.cli.given import read_json
 from nexum.cli.project import open_project
-from nexum.cli.reference import find_run
+from nexum.cli.reference import find_run, split_node
 from nexum.cli.verb import Choices, verb
 from nexum.client.asking import Answer, Asked, answer_to, ask_provider
 from nexum.client.doubts import NOTHING, Decision, Resolved, resolve
 from nexum.client.runs import FIRST_PAUSE, LONGEST_PAUSE
 from nexum.compiler.diagnostics import counted
 from nexum.core.run.events import NEVER, Cell
-from nexum.core.run.places import IO
 from nexum.core.run.standing import span
 from nexum.errors import NexumError
 from nexum.readouts.doubt import UNKNOWN, DoubtLine, SuspicionView, read_doubt, read_doubts
@@ -109,7 +108,7 @@ def _show(choices: Choices, effect: str) -> int:
     if inner:  # an act of its own inside the node, under a key of its own
         paper.line(f"{row.path}   key {row.key}")
     paper.line(f"first sent {paper.at(row.first_sent_at)}")
-    if node.node.state == "in_doubt":
+    if node.node.state == "in_doubt" or (inner and row.state == "IN_DOUBT"):
         paper.line(f"\n{UNKNOWN}")
         for place, outcome in enumerate(OUTCOMES):
             response = " --response @FILE" if outcome == "happened" else ""
@@ -247,25 +246,12 @@ def find_effect(store: Verbs, reference: str) -> DoubtRow:
     """
     if reference.startswith(KEY):
         return _only(reference, effects_named(store, reference), _near_key(store, reference))
-    run, slash, node = reference.rpartition("/")
-    if node.startswith(IO):  # a call: RUN/NODE/io.NAME
-        run, slash, parent = run.rpartition("/")
-        node = f"{parent}/{node}"
-    if not slash or (reference.startswith("key:") and _is_run(store, reference)):
-        run, node = reference, ""
+    run, node = split_node(store, reference)
     run_id = find_run(store, run)
     held = [row for row in doubts(store, run_id=run_id) if not node or row.path == node]
     there = held or effects_at(store, run_id, node)
     near = get_close_matches(node, [row.path for row in effects_at(store, run_id)], n=1)
     return _only(reference, there, f"{run}/{near[0]}" if near else "")
-
-
-def _is_run(store: Verbs, reference: str) -> bool:
-    try:
-        find_run(store, reference)
-    except NexumError:
-        return False
-    return True
 
 
 def _near_key(store: Verbs, reference: str) -> str:
