@@ -42,6 +42,10 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 include-operation-id = "ask_provider"  # not every effect has a provider that can be asked
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409]
 
+[[operations]]  # what fits depends on where the run stands
+include-operation-id = ["cancel_run", "terminate_run", "retry_node", "skip_node", "fail_node"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
 [[operations]]
 include-operation-id = "hold_breaker"  # a name or a reason of nothing but blanks says nothing
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422]

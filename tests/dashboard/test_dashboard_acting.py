@@ -89,9 +89,9 @@ def test_what_does_not_fit_is_answered_with_a_problem_and_changes_nothing(
 
 def test_a_run_that_is_not_there_is_said_to_be_missing(shop: Any) -> None:
     with shop.with_token("operate") as script:
-        answer = script.post("/runs/0198c2a4-0000-7000-8000-000000000000/cancel", json=WHY)
-
-    assert (answer.status_code, answer.json()["code"]) == (404, "NX-R404")
+        for run in ("0198c2a4-0000-7000-8000-000000000000", "%00", "%F0%9F%98%80"):
+            answer = script.post(f"/runs/{run}/cancel", json=WHY)
+            assert (answer.status_code, answer.json()["code"]) == (404, "NX-R404")
 
 
 def test_who_may_start_and_read_may_not_act(shop: Any) -> None:

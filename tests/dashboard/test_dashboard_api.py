@@ -150,6 +150,7 @@ def test_the_document_describes_every_operation(shop: Any) -> None:
     assert document["openapi"].startswith("3.1")
     assert {op["operationId"] for op in operations} == {
         *("start_run", "list_runs", "get_run", "list_events", "get_event", "get_node", "list_versions"),
+        *("cancel_run", "terminate_run", "retry_node", "skip_node", "fail_node"),
         *("list_effects_in_doubt", "get_effect_in_doubt", "resolve_effect", "ask_provider"),
         *("cancel_run", "terminate_run", "retry_node", "skip_node", "fail_node"),
         *("list_breakers", "hold_breaker"),
