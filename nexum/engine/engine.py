@@ -115,7 +115,6 @@ class Engine:
             if isinstance(outcome, Committed | TakenBack):
                 return self._go_on(work, outcome, keep=keep)
             reported = outcome
-            self._breakers.tell(work, outcome)
             report = patiently(lambda: report_of(self.store, work, reported, self._now(), self._inline_max))
             known = self._memory.get(work.task.run_id)
             if known is None or self._always_drain or makes_calls(work):  # behind the facts of its calls
@@ -125,6 +124,7 @@ class Engine:
                 following = self._settle(known, report, keep=keep)
             # only now: a result that could not be recorded is offered again, and its task must not be adopted meanwhile
             self._started.discard((work.task, work.token))
+            self._breakers.tell(work, outcome)  # last: nothing may stand between an answer and its record
             return following
 
     def complete(self, store: Store, work: Work, outcome: Succeeded) -> Committed | TakenBack:
