@@ -35,7 +35,7 @@ SPOILT = Hold("k", "run", "paid", 0.0, "in_doubt", "NX-R201: 503", modes=("503-a
 
 def outcome(verdict: Verdict = GOOD, *, done: int = 10, holds: tuple[Hold, ...] = (), doubted: int = 0) -> Outcome:
     attacker: Any = SimpleNamespace(wanted=10, done=done, victims=Counter(child=done))
-    return Outcome(verdict, attacker, holds, doubted, 0, {})
+    return Outcome(verdict, attacker, holds, doubted, 0, 0, {})
 
 
 def missed(name: str, found: Outcome, added: float | None = 0.1) -> list[str]:

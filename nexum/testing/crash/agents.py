@@ -51,10 +51,11 @@ class Receipt(BaseModel):
 
 
 class Trust(TypedDict, total=False):
-    """What an effect declares about its provider."""
+    """What an effect declares about its provider, and how long an attempt may take."""
 
     provider: Dedupes
     reconcile: Reconcile
+    timeouts: Timeouts
 
 
 def refunding(name: str, *, honoured: bool, pay: Trust, mail: Trust) -> CompiledWorkflow[Order]:
@@ -72,7 +73,7 @@ def refunding(name: str, *, honoured: bool, pay: Trust, mail: Trust) -> Compiled
         """Pay everything back."""
         return Decision(order_id=looked_up.order_id, pay=looked_up.amount)
 
-    @agent.effect(tool="pay.refund", key=decided.out.order_id, reference="id", retry=PATIENT, timeouts=SHORT, **pay)
+    @agent.effect(tool="pay.refund", key=decided.out.order_id, reference="id", retry=PATIENT, **pay)
     def paid(decided: Decision, ctx: Context) -> Receipt:
         """One refund per order."""
         body = {"order_id": decided.order_id, "amount": decided.pay, "currency": "EUR"}
@@ -85,7 +86,7 @@ def refunding(name: str, *, honoured: bool, pay: Trust, mail: Trust) -> Compiled
         """The letter's text."""
         return f"We refunded {decided.pay} for {decided.order_id} under {paid.id}."
 
-    @agent.effect(tool="mail.send", reference="id", retry=PATIENT, timeouts=SHORT, **mail)
+    @agent.effect(tool="mail.send", reference="id", retry=PATIENT, **mail)
     async def mailed(decided: Decision, worded: str, ctx: Context) -> Receipt:
         """One mail per run; an async handler, so that both ways of executing are under attack."""
         body = {"to": f"{decided.order_id}@example.org", "subject": "Refund", "body": worded}
@@ -118,13 +119,12 @@ def _found(path: str, whom: str, key: str) -> Receipt | None:
     return Receipt(id=found[0]["id"]) if found else None
 
 
-def _asked(ask: Callable[..., Any]) -> Reconcile:
-    return Reconcile(ask, settle=SETTLE, gap=GAP, retry=PATIENT)
+def _asking(ask: Callable[..., Any]) -> Trust:
+    """A time limit belongs to it: a process that fell silent is known to be quiet only after that."""
+    return {"reconcile": Reconcile(ask, settle=SETTLE, gap=GAP, retry=PATIENT), "timeouts": SHORT}
 
 
 crash_agent = refunding("CrashAgent", honoured=True, pay={"provider": HONOURED}, mail={"provider": HONOURED})
 hold_agent = refunding("HoldAgent", honoured=False, pay={}, mail={})
 wrong_agent = refunding("WrongAgent", honoured=False, pay={"provider": HONOURED}, mail={"provider": HONOURED})
-reconcile_agent = refunding(
-    "ReconcileAgent", honoured=False, pay={"reconcile": _asked(found_refund)}, mail={"reconcile": _asked(found_mail)}
-)
+reconcile_agent = refunding("ReconcileAgent", honoured=False, pay=_asking(found_refund), mail=_asking(found_mail))

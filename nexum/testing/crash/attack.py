@@ -39,6 +39,7 @@ class Outcome:
     holds: tuple[Hold, ...]
     doubted: int
     decided: int
+    suspected: int
     wanted: dict[str, str]
     recoveries: tuple[float, ...] = ()
     calm: tuple[float, ...] = ()
@@ -90,6 +91,7 @@ class Attack:
             holds=tuple(clerk.holds.values()),
             doubted=count_of_events(self.store, "EffectInDoubt"),
             decided=clerk.decided,
+            suspected=count_of_events(self.store, "DuplicateEffectSuspected"),
             wanted=self.wanted,
             recoveries=tuple(sorted(attacker.recoveries)) if isinstance(attacker, Monkey) else (),
             calm=calm,
