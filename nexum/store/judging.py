@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, select
 
 from nexum.store.api import Store
-from nexum.store.tables import effect_evidence, effects, events, runs
+from nexum.store.tables import effect_evidence, effects, events, late_arrivals, runs
 from nexum.store.verbs import Verbs
 
 _SLICE = 500
@@ -51,8 +51,17 @@ def evidence_of_all(store: Store) -> list[Late]:
 
 def count_of_events(store: Store, type_: str) -> int:
     """How many events of this type there are."""
+    return _count(store, events, type_)
+
+
+def count_of_late(store: Store, type_: str) -> int:
+    """How many facts of this type came to runs that had ended."""
+    return _count(store, late_arrivals, type_)
+
+
+def _count(store: Store, table: Table, type_: str) -> int:
     assert isinstance(store, Verbs)
-    return int(store.select(select(func.count()).select_from(events).where(events.c.type == type_))[0][0])
+    return int(store.select(select(func.count()).select_from(table).where(table.c.type == type_))[0][0])
 
 
 def durations(store: Store, run_ids: Sequence[str]) -> list[float]:

@@ -13,7 +13,7 @@ import httpx
 
 from nexum.errors import UnavailableError
 from nexum.store.api import Store
-from nexum.store.judging import count_of_events, durations, statuses
+from nexum.store.judging import count_of_events, count_of_late, durations, statuses
 from nexum.testing.crash.attackers import Attacker, Cutter, Flusher, Freezer, Frozen, Restarter
 from nexum.testing.crash.clerk import Clerk, Hold
 from nexum.testing.crash.judge import ENDED, Verdict, judge
@@ -24,6 +24,7 @@ LANES = 8  # starts at a time
 BUSY = 8  # runs under way while somebody attacks, at least, once all were started
 DENSE = 0.6  # of the time of the attack the runs that were asked for are started in; then there are always a few
 LOOK_SECONDS = 0.1
+SUSPICION = "DuplicateEffectSuspected"
 PROGRESS_SECONDS = 5.0
 
 
@@ -91,7 +92,7 @@ class Attack:
             holds=tuple(clerk.holds.values()),
             doubted=count_of_events(self.store, "EffectInDoubt"),
             decided=clerk.decided,
-            suspected=count_of_events(self.store, "DuplicateEffectSuspected"),
+            suspected=count_of_events(self.store, SUSPICION) + count_of_late(self.store, SUSPICION),
             wanted=self.wanted,
             recoveries=tuple(sorted(attacker.recoveries)) if isinstance(attacker, Monkey) else (),
             calm=calm,
@@ -115,13 +116,22 @@ class Attack:
                 raise ValueError(other)
 
     def _calm(self) -> tuple[float, ...]:
-        """As many runs in as much time, and nobody attacks."""
+        """As many runs in as much time, and nobody attacks; those that wait for workers to come up do not count."""
+        for _ in range(LANES):
+            self._start_one(0.0)
+        self._wait()
+        warm = set(self.wanted)
         self._start_all(self.kills * self.pause)
+        self._wait()
+        calm = [run_id for run_id in self.wanted if run_id not in warm]
+        say(f"{len(calm)} runs without an attack")
+        return tuple(sorted(durations(self.store, calm)))
+
+    def _wait(self) -> None:
+        """Until every run has ended, or patience."""
         limit = time.monotonic() + self.world.scenario.grace
         while self._ended() < len(self.wanted) and time.monotonic() < limit:
             time.sleep(LOOK_SECONDS)
-        say(f"{len(self.wanted)} runs without an attack")
-        return tuple(sorted(durations(self.store, list(self.wanted))))
 
     def _rage(self, attacker: Attacker) -> None:
         """Start the runs while the attacker rages; where few are left before the last attack, start more.

@@ -38,7 +38,7 @@ def figures(attack: Attack, outcome: Outcome, seconds: float, versions: Mapping[
         "missed": missed,
         **asdict(verdict),
         "upper_bound_95": round(CONFIDENCE / verdict.runs, 6) if verdict.runs and not missed else None,
-        "duplicates_in_events": outcome.suspected,
+        "duplicates_told": outcome.suspected,
         "holds": outcome.doubted,
         "holds_unexplained": outcome.unexplained,
         "holds_decided": outcome.decided,
