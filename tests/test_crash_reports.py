@@ -33,9 +33,11 @@ KILLED = Hold("k", "run", "paid", 0.0, "in_doubt", "the process that may have se
 SPOILT = Hold("k", "run", "paid", 0.0, "in_doubt", "NX-R201: 503", modes=("503-after",))
 
 
-def outcome(verdict: Verdict = GOOD, *, done: int = 10, holds: tuple[Hold, ...] = (), doubted: int = 0) -> Outcome:
+def outcome(
+    verdict: Verdict = GOOD, *, done: int = 10, holds: tuple[Hold, ...] = (), doubted: int = 0, told: int = 3
+) -> Outcome:
     attacker: Any = SimpleNamespace(wanted=10, done=done, victims=Counter(child=done))
-    return Outcome(verdict, attacker, holds, doubted, 0, 0, {})
+    return Outcome(verdict, attacker, holds, doubted, 0, told, {})
 
 
 def missed(name: str, found: Outcome, added: float | None = 0.1) -> list[str]:
@@ -74,6 +76,11 @@ def test_a_duplicate_misses_the_target_of_whoever_promised_none(name: str) -> No
 def test_a_wrong_policy_must_be_alarmed_as_often_as_it_did_harm(injected: int, alarmed: int, met: bool) -> None:
     verdict = replace(GOOD, duplicate_effects=3, duplicates_injected=injected, duplicates_alarmed=alarmed)
     assert (missed("wrong", outcome(verdict)) == []) is met
+
+
+def test_a_run_must_be_told_of_what_was_done_twice() -> None:
+    verdict = replace(GOOD, duplicate_effects=3, duplicates_injected=3, duplicates_alarmed=3)
+    assert missed("wrong", outcome(verdict, told=2)) == ["runs were told of 2 of 3 duplicates"]
 
 
 def test_an_attack_that_was_not_carried_out_shows_nothing() -> None:

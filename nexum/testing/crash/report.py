@@ -70,6 +70,8 @@ def misses(scenario: Scenario, outcome: Outcome, added: float | None) -> list[st
     if scenario.name == "wrong":
         if verdict.duplicates_alarmed != verdict.duplicates_injected or not verdict.duplicates_injected:
             found.append(f"{verdict.duplicates_alarmed} of {verdict.duplicates_injected} duplicates were alarmed")
+        if outcome.suspected != verdict.duplicates_injected:
+            found.append(f"runs were told of {outcome.suspected} of {verdict.duplicates_injected} duplicates")
     elif verdict.duplicate_effects:
         found.append(f"{verdict.duplicate_effects} duplicates")
     if scenario.decides and verdict.terminal < verdict.runs:
