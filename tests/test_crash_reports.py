@@ -16,12 +16,14 @@ import pytest
 from sqlalchemy import LargeBinary, Table, Text
 
 from databases import fresh_sqlite
+from nexum.core.run.codec import encode
+from nexum.core.run.events import Cell, EffectInDoubt
 from nexum.store import tables
 from nexum.store.api import Store
 from nexum.store.connect import open_store
 from nexum.testing.crash.attack import Outcome
 from nexum.testing.crash.attackers import Frozen
-from nexum.testing.crash.clerk import OVERTAKEN, Hold
+from nexum.testing.crash.clerk import OVERTAKEN, Clerk, Hold
 from nexum.testing.crash.judge import Verdict, judge
 from nexum.testing.crash.report import misses, write_page
 from nexum.testing.crash.scenarios import SCENARIOS
@@ -106,6 +108,19 @@ def test_a_hold_that_nobody_saw_or_nothing_explains_misses_the_target() -> None:
 )
 def test_a_hold_is_explained_by_a_death_with_proof_or_by_a_request_that_was_spoilt(hold: Hold, explained: bool) -> None:
     assert hold.is_explained is explained
+
+
+def test_a_doubt_that_was_seen_before_its_run_had_folded_it_is_read_once_more() -> None:
+    body = encode(EffectInDoubt(Cell("paid"), 1, "the process that may have sent it died"))
+    event = SimpleNamespace(type="EffectInDoubt", path="paid", visit=1, item=-1, body=body)
+    store: Any = SimpleNamespace(events_after=lambda _run, _seq: [event])
+    nobody: Any = None
+    clerk = Clerk(nobody, store, decides=False, settle=0.0)
+    clerk.holds["run", "paid", 1] = early = replace(KILLED, evidence="")
+
+    clerk.complete()
+
+    assert early.is_explained
 
 
 def test_one_false_doubt_in_a_hundred_effects_is_allowed_when_the_database_restarts_and_no_more() -> None:

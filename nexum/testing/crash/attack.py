@@ -84,6 +84,7 @@ class Attack:
             over.set()
             for watcher in watchers:
                 watcher.join()
+        clerk.complete()
         frozen: list[Frozen] = attacker.frozen if isinstance(attacker, Freezer) else []
         attacked = durations(self.store, [run_id for run_id in self.wanted if run_id not in before])
         return Outcome(

@@ -83,20 +83,24 @@ class Clerk:
         standing = found.run.standing.code if found is not None else ""
         if standing != "in_doubt" and not any(row[3:7] == each[3:7] for each in doubts(self.store, run_id=row.run_id)):
             standing = OVERTAKEN
-        hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, self._evidence(row))
+        hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, self._evidence(row.run_id, row.path))
         _, claimer = effect_of(self.store, row.key) or (row, None)
         hold.session, hold.proof = (claimer.session, claimer.proof) if claimer is not None else ("", "")
         asked: list[dict[str, Any]] = self.world.provider.get("/requests")
         hold.modes = tuple(request["mode"] for request in asked if request["key"] == row.key and request["mode"])
         return hold
 
-    def _evidence(self, row: DoubtRow) -> str:
+    def complete(self) -> None:
+        """Read once more what was not told yet: a doubt is known a moment before its run has folded it."""
+        for hold in self.holds.values():
+            hold.evidence = hold.evidence or self._evidence(hold.run_id, hold.place)
+
+    def _evidence(self, run_id: str, path: str) -> str:
         """What the run's newest doubt about this place says."""
-        cell = Cell(row.path, row.visit, row.item)
         told = ""
-        for event in self.store.events_after(row.run_id, 0):
-            if event.type == "EffectInDoubt" and event.path == row.path:
-                body = decode(event.type, cell, event.body)
+        for event in self.store.events_after(run_id, 0):
+            if event.type == "EffectInDoubt" and event.path == path:
+                body = decode(event.type, Cell(event.path, event.visit, event.item), event.body)
                 assert isinstance(body, EffectInDoubt)
                 told = body.evidence
         return told
