@@ -11,7 +11,7 @@ sequence number that fences everybody. A cached state is never trusted to be cur
 an answer that was lost, the session *adopts* what it holds without knowing. Doorbells ring after the commit and are never
 waited for. What is wrong with a run stops that run and nothing else: it is suspended, and its tasks leave the queue.
 
-Files: `seal` events to rows · `changes` states to row changes · `memory` cached states · `loading` from the store ·
-`engine` begin and finish · `completing` within a handler's transaction · `calls` that a handler journals · `draining` the slow path · `suspending` runs that cannot go on · `starting` new runs · `sweep`
-what nobody else will do.
+Files: `seal` events to rows · `changes` states to row changes · `memory` cached states · `begun` known claims · `loading`
+from the store · `engine` begin and finish · `completing` within a handler's transaction · `calls` that a handler journals ·
+`draining` the slow path · `suspending` runs that cannot go on · `starting` new runs · `sweep` what nobody else will do.
 """

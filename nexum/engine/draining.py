@@ -141,18 +141,18 @@ class _Round:
         self._known = known
         self._result = result
         self._now = now
+        self._seen: set[str] = set()
 
     def run(self) -> bool:
         """Fold a batch; True when a full batch suggests that there is more."""
         extend(self._known, self._held.events_after(self._known.state.seq))
         rows = self._held.inbox(BATCH)
         crash("advance.after_read", run=self._known.state.run_id)
-        seen = set(self._held.known([row.mail.dedupe for row in rows])) if rows else set()
+        self._seen = set(self._held.known([row.mail.dedupe for row in rows])) if rows else set()
         for row in rows:
-            if row.mail.dedupe in seen:
+            if row.mail.dedupe in self._seen:
                 self._held.take([row.id])
                 continue
-            seen.add(row.mail.dedupe)
             self._take(row)
         self._result.taken += len(rows)
         if self._known.state.suspended:
@@ -175,6 +175,7 @@ class _Round:
     def append(self, message: Body, mail: Mail) -> None:
         """Advance by one message and write it; tasks that were told to stop before they began are answered at once."""
         known, before = self._known, self._known.state
+        self._seen.add(mail.dedupe)
         if mail.payload and isinstance(message, NodeCompleted | DoubtResolved | SkipRequested) and message.output:
             known.remember(message.output.hash, mail.payload)
         message = seen_by_claims(self._held, before, message, self._now)

@@ -14,6 +14,7 @@ from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
 from nexum.crash import crash
+from nexum.engine.begun import Begun
 from nexum.engine.breaking import Breakers
 from nexum.engine.calls import makes_calls, report_of
 from nexum.engine.changes import changes
@@ -22,9 +23,10 @@ from nexum.engine.completing import complete_within, is_known
 from nexum.engine.draining import drain, grow, needs_drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.handing import announce, work_of
-from nexum.engine.loading import check_reaches, extend, keep_snapshot, load, newer
+from nexum.engine.loading import current, keep_snapshot
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.patience import patiently
+from nexum.engine.quiet import quiet_after
 from nexum.engine.reports import (
     Report,
     as_accepted,
@@ -38,7 +40,7 @@ from nexum.engine.reports import (
 from nexum.engine.seal import seal
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
 from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Unanswered, Work
-from nexum.errors import ConfigurationError, InternalError, NexumError, UnavailableError
+from nexum.errors import ConfigurationError, NexumError, UnavailableError
 from nexum.store.api import Advance, Claimed, StepAnswer, Store, TaskKey
 
 log = logging.getLogger("nexum.engine")
@@ -75,7 +77,8 @@ class Engine:
         self._memory = Memory()
         self._breakers = Breakers(store)
         self._clock = StoreClock()
-        self._started: set[tuple[TaskKey, int]] = set()
+        self._begun = Begun()
+        self._folded = True
         self.may_have_lost = False  # whether `adopt` may find something
         self._lock = threading.RLock()
 
@@ -116,6 +119,7 @@ class Engine:
                 return self._go_on(work, outcome, keep=keep)
             reported = outcome
             report = patiently(lambda: report_of(self.store, work, reported, self._now(), self._inline_max))
+            self._folded = True
             known = self._memory.get(work.task.run_id)
             if known is None or self._always_drain or makes_calls(work):  # behind the facts of its calls
                 self._record_and_drain(report, work.trace)
@@ -123,7 +127,7 @@ class Engine:
             else:
                 following = self._settle(known, report, keep=keep)
             # only now: a result that could not be recorded is offered again, and its task must not be adopted meanwhile
-            self._started.discard((work.task, work.token))
+            self._begun.end(work.task, work.token, folded=self._folded)
             self._breakers.tell(work, outcome)  # last: nothing may stand between an answer and its record
             return following
 
@@ -153,8 +157,8 @@ class Engine:
             found: list[Work] = []
             self.may_have_lost = True
             try:
-                for claimed in self.store.adopt(self.session):
-                    if (claimed.key, claimed.token) not in self._started and (work := self.begin(claimed)) is not None:
+                for claimed in self._begun.unknown(self.store.adopt(self.session)):
+                    if (work := self.begin(claimed)) is not None:
                         found.append(work)
                 self.may_have_lost = False
             except NexumError:  # the rest is left for the next time
@@ -178,6 +182,7 @@ class Engine:
         except Exception as error:  # noqa: BLE001 (as in `begin`)
             self._give_up(run_id, error, claim)
             return
+        self._folded = self._folded and not done.busy
         if done.known is not None and not done.known.state.phase.is_ended:
             self._memory.put(done.known)
         for queue, key in done.ready:
@@ -186,7 +191,7 @@ class Engine:
     def release(self, work: Work, *, pause: int = 0) -> None:
         """Give work back that was certainly not begun, for `pause` us; what cannot be given back now is found by `adopt`."""
         with self._lock:
-            self._started.discard((work.task, work.token))
+            self._begun.end(work.task, work.token)
             self._breakers.forget(work)
             try:
                 if self.store.release(self.session, work.task, work.token, pause=pause) and not pause:
@@ -198,7 +203,7 @@ class Engine:
     # the step
 
     def _begin(self, claimed: Claimed) -> Work | None:
-        known = self._current(claimed)
+        known = current(self.store, self.graphs, self._memory, claimed, every=self._every)
         task = claimed.key
         if known.state.suspended:
             self._put_aside(task, claimed.token)
@@ -211,7 +216,8 @@ class Engine:
         report = claim_report(self.store, claimed, tenant=known.state.tenant)
         if report is None and at.status is CellStatus.STOPPING:
             key = claimed_key(known.plan, cell, at)
-            report = stop_report(task, claimed.token, tenant=known.state.tenant, key=key, claimed=True)
+            quiet = quiet_after(claimed) if claimed.deliveries > 1 else 0
+            report = stop_report(task, claimed.token, tenant=known.state.tenant, key=key, claimed=True, quiet=quiet)
         if report is not None:
             return self._settle(known, report, keep=True)
         if at.status is not CellStatus.SCHEDULED:
@@ -326,7 +332,7 @@ class Engine:
     def _go_on(self, work: Work, outcome: Committed | TakenBack, *, keep: bool) -> Work | None:
         """After a transaction node: nothing is left to record, and what follows may be taken as anybody would."""
         run_id = work.task.run_id
-        self._started.discard((work.task, work.token))
+        self._begun.end(work.task, work.token)
         ready = list(outcome.ready) if isinstance(outcome, Committed) else []
         if isinstance(outcome, Committed) and not outcome.known.state.phase.is_ended:
             self._memory.put(outcome.known)
@@ -360,30 +366,12 @@ class Engine:
 
     # reading
 
-    def _current(self, claimed: Claimed) -> Known:
-        """The run exactly where the claim says it stands. Raises what `load` does, and NX-S120 for a run without events."""
-        run_id = claimed.key.run_id
-        known = self._memory.get(run_id)
-        if known is not None and known.hash != claimed.last_hash:
-            try:
-                extend(known, newer(known, claimed.recent) or self.store.events_after(run_id, known.state.seq))
-            except InternalError:  # what is remembered is not this history any more
-                known = None
-        if known is None:
-            self._memory.forget(run_id)
-            known = load(self.store, self.graphs, run_id, claimed.recent, every=self._every)
-            if known is None:
-                raise InternalError("all events are gone", code="NX-S120", where=f"run {run_id}")
-            self._memory.put(known)
-        check_reaches(known, claimed.last_seq, claimed.last_hash)
-        return known
-
     def _work(
         self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, deliveries: int, max_run: int
     ) -> Work | None:
-        self._started.add((task, token))
         now = self._now()
         work = work_of(self.store, known, cell, at, task, token=token, deliveries=deliveries, max_run=max_run, now=now)
+        self._begun.begin(task, token)  # only now: what could not be read was not handed out, and must be adopted
         pause = self._breakers.pause(work)
         if pause:
             self.release(work, pause=pause)

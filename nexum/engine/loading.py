@@ -12,10 +12,10 @@ from nexum.core.run.snapshot import freeze, thaw
 from nexum.core.run.state import State
 from nexum.core.values import BLOB, Ref
 from nexum.engine.graphs import Graphs
-from nexum.engine.memory import SNAPSHOT_EVERY, Known
+from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.seal import ENGINE, unseal
 from nexum.errors import InternalError
-from nexum.store.api import EventLink, EventRow, Head, Snapshot, Store
+from nexum.store.api import Claimed, EventLink, EventRow, Head, Snapshot, Store
 
 
 def load(
@@ -77,6 +77,25 @@ def link(state: State, digest: bytes, rows: Sequence[EventRow | EventLink]) -> t
         state = fold(state, unseal(row))
         digest = row.hash
     return state, digest
+
+
+def current(store: Store, graphs: Graphs, memory: Memory, claimed: Claimed, *, every: int) -> Known:
+    """The run exactly where the claim says it stands. Raises what `load` does, and NX-S120 for a run without events."""
+    run_id = claimed.key.run_id
+    known = memory.get(run_id)
+    if known is not None and known.hash != claimed.last_hash:
+        try:
+            extend(known, newer(known, claimed.recent) or store.events_after(run_id, known.state.seq))
+        except InternalError:  # what is remembered is not this history any more
+            known = None
+    if known is None:
+        memory.forget(run_id)
+        known = load(store, graphs, run_id, claimed.recent, every=every)
+        if known is None:
+            raise InternalError("all events are gone", code="NX-S120", where=f"run {run_id}")
+        memory.put(known)
+    check_reaches(known, claimed.last_seq, claimed.last_hash)
+    return known
 
 
 def check_reaches(known: Known, seq: int, digest: bytes) -> None:

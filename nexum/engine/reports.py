@@ -43,7 +43,7 @@ def outcome_report(
     """The report of an outcome. Payloads beyond `inline_max` bytes become blobs, written before the record.
 
     `key` is that of an effect ("" for other kinds); `alive` is the instant until which another process that was given this
-    attempt may still send it (0: there is none).
+    attempt may still send it (0: nobody was given it): that this one sent nothing proves nothing then.
     """
     cell = Cell(task.path, task.visit, task.item)
     journal = Ref(store.put_blob(tenant, outcome.journal), len(outcome.journal)) if outcome.journal else None
@@ -74,7 +74,7 @@ def outcome_report(
                 cell,
                 task.attempt,
                 outcome.error,
-                sent=outcome.sent if key else "no",
+                sent=_sent(key, outcome, alive),
                 retry_after=outcome.retry_after,
                 repairable=outcome.repairable,
                 raw=raw,
@@ -83,12 +83,18 @@ def outcome_report(
                 alive_until=alive,
                 status=outcome.status,
             )
-            effect = _failed_effect(tenant, key, token, outcome) if key else None
+            effect = _failed_effect(tenant, key, token, outcome, alive) if key else None
     return Report(task, token, message, inline, effect)
 
 
-def _failed_effect(tenant: str, key: str, token: int, outcome: Failed) -> EffectOutcome:
-    state = "FAILED" if outcome.sent == "no" else "UNKNOWN"
+def _sent(key: str, outcome: Failed, alive: int) -> str:
+    if not key:
+        return "no"
+    return "unknown" if alive else outcome.sent
+
+
+def _failed_effect(tenant: str, key: str, token: int, outcome: Failed, alive: int) -> EffectOutcome:
+    state = "FAILED" if _sent(key, outcome, alive) == "no" else "UNKNOWN"
     return EffectOutcome(tenant, key, token, state, raw=outcome.raw[:TEXT_MAX])
 
 
@@ -123,9 +129,16 @@ def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | Non
             return None
 
 
-def stop_report(task: TaskKey, token: int, *, tenant: str, key: str, claimed: bool) -> Report:
-    """The report of an attempt that was asked to stop before its handler began."""
+def stop_report(task: TaskKey, token: int, *, tenant: str, key: str, claimed: bool, quiet: int = 0) -> Report:
+    """The report of an attempt that was asked to stop before its handler began.
+
+    `quiet` is the instant from which a process that had this attempt before it died cannot send any more (0: none had it).
+    """
     cell = Cell(task.path, task.visit, task.item)
+    if key and quiet:
+        evidence = "it was to be stopped; a process that died may have sent it"
+        doubt = EffectInDoubt(cell, task.attempt, evidence, "reported", quiet)
+        return Report(task, token, doubt, b"", EffectOutcome(tenant, key, token, "IN_DOUBT"))
     effect = EffectOutcome(tenant, key, token, "FAILED") if key and claimed else None
     return Report(task, token, AttemptStopped(cell, task.attempt, claimed), b"", effect)
 

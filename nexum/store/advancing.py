@@ -47,13 +47,17 @@ _SETTLE_EFFECT = Statement("""
      WHERE tenant = :tenant AND key = :key AND run_id = :run_id
        AND (state IN ('UNKNOWN', 'IN_DOUBT') OR (state = 'CLAIMED' AND :state = 'APPLIED'))""")
 _CANCEL = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
-# A task that was given back by a dead session has an effect that is still claimed: it may have been made.
-_CANCEL_UNTRIED = Statement(f"""
-    DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY' AND NOT EXISTS (
+# A task that was given back by a dead session has an effect that is still claimed: it may have been made. Where its result
+# is recorded, the fact is on its way.
+_TRIED = """EXISTS (
         SELECT 1 FROM nexum_effects AS e
          WHERE e.tenant = nexum_tasks.tenant AND e.key = nexum_tasks.effect_key AND nexum_tasks.effect_key <> ''
            AND e.run_id = nexum_tasks.run_id AND e.path = nexum_tasks.path AND e.visit = nexum_tasks.visit
-           AND e.item = nexum_tasks.item AND e.state IN ('CLAIMED', 'UNKNOWN'))""")  # noqa: S608
+           AND e.item = nexum_tasks.item AND e.state IN ('CLAIMED', 'UNKNOWN', 'RECORDED', 'APPLIED'))"""
+_CANCEL_UNTRIED = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY' AND NOT {_TRIED}")  # noqa: S608
+_DELIVERED = Statement(f"""
+    UPDATE nexum_tasks SET deliveries = 1
+     WHERE run_id = :run_id AND state = 'READY' AND deliveries = 0 AND {_TRIED}""")  # noqa: S608
 
 
 def move(tx: Transaction, advance: Advance, session: str = "") -> bool:
@@ -130,4 +134,5 @@ def cancel_ready(tx: Transaction, keys: tuple[TaskKey, ...], *, untried: bool = 
 
 def restore(tx: Transaction, tenant: str, tasks: Sequence[NewTask], now: int) -> None:
     """Put tasks back, READY; one that is there is held by somebody and stays as it is."""
-    tx.insert(RESTORE_TASKS, [task_row(task, tenant, now, "") for task in tasks])
+    if tx.insert(RESTORE_TASKS, [task_row(task, tenant, now, "") for task in tasks]):
+        tx.run(_DELIVERED, run_id=tasks[0].key.run_id)

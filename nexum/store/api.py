@@ -102,7 +102,10 @@ class Drain(Protocol):
         """
 
     def restore(self, tenant: str, tasks: Sequence[NewTask]) -> None:
-        """Put tasks back into the queue, READY; those that are there stay as they are."""
+        """Put tasks back into the queue, READY; those that are there stay as they are.
+
+        One whose effect a dead process had claimed counts as delivered once.
+        """
 
     def take(self, ids: Sequence[int]) -> None:
         """Remove mail that was folded or dropped."""
@@ -268,7 +271,7 @@ class Store(Protocol):
         """READY, due tasks that nobody announced for this long (us), with their queue; counts them as announced."""
 
     def late_starts(self, limit: int) -> Sequence[tuple[TaskKey, str]]:
-        """READY tasks whose schedule_to_start has passed; only read."""
+        """READY tasks that nobody ever began and whose schedule_to_start has passed; only read."""
 
     def expire_start(self, key: TaskKey, mail: Mail) -> bool:
         """Take a late READY task out of the queue by compare-and-set and put the fact into the inbox, in one commit."""

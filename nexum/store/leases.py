@@ -25,11 +25,13 @@ _BY_SESSION = Statement(f"""
      WHERE t.state = 'CLAIMED' AND t.session = :session
      ORDER BY t.priority, t.created_at, t.run_id, t.path, t.visit, t.item""")  # noqa: S608
 _BY_DEAD = Statement(f"""
-    SELECT {_HELD}, t.policy, t.ttl, COALESCE(e.first_sent_at, 0), s.proof, t.claimed_at, s.ended_at
+    SELECT {_HELD}, CASE WHEN e.key IS NULL THEN '' ELSE t.policy END, t.ttl, COALESCE(e.first_sent_at, 0), s.proof,
+           t.claimed_at, s.ended_at
       FROM nexum_sessions s
       JOIN nexum_tasks t ON t.session = s.session AND t.state = 'CLAIMED'
       JOIN nexum_runs r ON r.run_id = t.run_id
       LEFT JOIN nexum_effects e ON e.tenant = t.tenant AND e.key = t.effect_key AND t.effect_key <> ''
+       AND e.run_id = t.run_id AND e.path = t.path AND e.visit = t.visit AND e.item = t.item
      WHERE s.state IN ('ENDED', 'DEAD')
      ORDER BY t.claimed_at LIMIT :most""")  # noqa: S608
 _RELEASE = Statement(f"""
@@ -52,7 +54,7 @@ _REQUEUE = Statement(f"""
     UPDATE nexum_tasks SET state = 'READY', session = '', claimed_at = 0, told_at = 0
      WHERE {_CELL} AND state = 'CLAIMED' AND token = :token
        AND session IN (SELECT session FROM nexum_sessions WHERE state IN ('ENDED', 'DEAD'))""")  # noqa: S608
-_EXPIRE = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
+_EXPIRE = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY' AND deliveries = 0")  # noqa: S608
 _IN_DOUBT = Statement(f"""
     UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt
      WHERE {_EFFECT_OF} AND token <= :token AND state IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')""")  # noqa: S608

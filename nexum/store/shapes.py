@@ -328,7 +328,10 @@ class Proven(NamedTuple):
 
 
 class Held(NamedTuple):
-    """A claimed task of a dead session, with its effect's policy, ttl in us and first sending ("", 0, 0 without one).
+    """A claimed task of a dead session, with its effect's policy, ttl in us and first sending.
+
+    `policy` is "" where nothing can have been sent: there is no effect, or it belongs to another cell, whose result was to
+    be reused.
 
     `silent`: the session fell silent, as when its whole machine goes; nobody saw the process itself die. `expired`: its
     death is not proven at all, only its lease has run out. The session ended at `ended_at`, having held since `claimed_at`.

@@ -29,7 +29,7 @@ _TELL = Statement(f"""
      WHERE {_CELL} AND state = 'READY' AND told_count = :told_count""")  # noqa: S608
 _LATE = Statement("""
     SELECT run_id, path, visit, item, attempt, queue FROM nexum_tasks
-     WHERE state = 'READY' AND start_by > 0 AND start_by <= {now} ORDER BY start_by LIMIT :most""")
+     WHERE state = 'READY' AND start_by > 0 AND start_by <= {now} AND deliveries = 0 ORDER BY start_by LIMIT :most""")
 
 
 def proven_dead(tx: Transaction, limit: int) -> list[Proven]:
@@ -62,5 +62,5 @@ def ready_untold(tx: Transaction, older_than: int, limit: int) -> list[tuple[Tas
 
 
 def late_starts(tx: Transaction, limit: int) -> list[tuple[TaskKey, str]]:
-    """READY tasks whose schedule_to_start has passed."""
+    """READY tasks whose schedule_to_start has passed, and that nobody ever began."""
     return [(TaskKey(*row[:5]), row[5]) for row in tx.rows(_LATE, most=limit)]

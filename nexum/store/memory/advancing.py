@@ -87,21 +87,23 @@ def follow(tx: Transaction, advance: Advance, session: str) -> bool:
 
 def cancel_ready(tx: Transaction, keys: Sequence[TaskKey], *, untried: bool = False) -> frozenset[TaskKey]:
     """Take READY tasks away; gives those that were still READY, and `untried` if so asked."""
-    chosen = [key for key in keys if not (untried and _was_tried(tx, key))]
+    tasks = tx.tables.tasks.rows
+    chosen = [key for key in keys if not (untried and key in tasks and _was_tried(tx, tasks[key]))]
     return frozenset(key for key in chosen if _drop(tx, key, ("READY",)))
-
-
-def _was_tried(tx: Transaction, key: TaskKey) -> bool:
-    """Whether the effect of a task is still claimed for it, or nobody knows what became of it."""
-    task = tx.tables.tasks.rows.get(key)
-    effect = tx.tables.effects.get(task.tenant, task.effect_key) if task is not None and task.effect_key else None
-    return effect is not None and effect[4:8] == key[:4] and effect.state in ("CLAIMED", "UNKNOWN")
 
 
 def restore(tx: Transaction, tenant: str, tasks: Sequence[NewTask]) -> None:
     """Put tasks back, READY; one that is there is held by somebody and stays as it is."""
     for task in tasks:
-        tx.keep(tx.tables.tasks, Task(*task_row(task, tenant, tx.now, "")))
+        row = Task(*task_row(task, tenant, tx.now, ""))
+        tx.keep(tx.tables.tasks, row._replace(deliveries=1) if _was_tried(tx, row) else row)
+
+
+def _was_tried(tx: Transaction, task: Task) -> bool:
+    """Whether somebody was given the effect of a task and did not say that it did not happen."""
+    effect = tx.tables.effects.get(task.tenant, task.effect_key) if task.effect_key else None
+    tried = ("CLAIMED", "UNKNOWN", "RECORDED", "APPLIED")
+    return effect is not None and effect[4:8] == task[:4] and effect.state in tried
 
 
 def _drop(tx: Transaction, key: TaskKey, states: tuple[str, ...] = ("READY", "CLAIMED")) -> bool:

@@ -89,6 +89,13 @@ class HeldRun:
         if self._failed:
             raise InternalError(f"a failed transaction on run {self.head.run_id} was to be committed")
 
+    def abort(self) -> None:
+        """Take back what was parked and let the run go, as a server does to a client that says nothing for too long."""
+        with self._turn:
+            self._failed = True
+            self._tx.resume()
+            self._tx.roll_back()
+
     def _take(self, tx: Transaction, ids: Sequence[int]) -> None:
         letters: dict[int, Letter] = {letter.id: letter for letter in tx.tables.inbox.of_run(self.head.run_id)}
         for id_ in ids:

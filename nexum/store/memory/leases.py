@@ -39,10 +39,10 @@ def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
             lost.append((task.claimed_at, task.key, task, holder))
     found = []
     for _, _, task, holder in sorted(lost)[:limit]:
-        effect = t.effects.get(task.tenant, task.effect_key) if task.effect_key else None
-        sent_at = effect.first_sent_at if effect else 0
+        effect = _effect_of(tx, task)
+        policy, sent_at = (task.policy, effect.first_sent_at) if effect else ("", 0)
         silent, expired = holder.proof.startswith(SILENCE), holder.proof.startswith(EXPIRED)
-        terms = (task.policy, task.ttl, sent_at, silent, expired, task.claimed_at, holder.ended_at)
+        terms = (policy, task.ttl, sent_at, silent, expired, task.claimed_at, holder.ended_at)
         found.append(Held(claimed(tx, task), *terms))
     return found
 
@@ -88,7 +88,7 @@ def drop_task(tx: Transaction, key: TaskKey, token: int) -> bool:
 def expire_start(tx: Transaction, key: TaskKey, mail: Mail) -> bool:
     """Take a READY task away and say why, in one commit; False when somebody has claimed it."""
     task = tx.tables.tasks.rows.get(key)
-    if task is None or task.state != "READY":
+    if task is None or task.state != "READY" or task.deliveries:
         return False
     tx.delete(tx.tables.tasks, task)
     steps.put(tx, mail)

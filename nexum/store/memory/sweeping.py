@@ -52,7 +52,8 @@ def ready_untold(tx: Transaction, older_than: int, limit: int) -> list[tuple[Tas
 
 
 def late_starts(tx: Transaction, limit: int) -> list[tuple[TaskKey, str]]:
-    """READY tasks whose schedule_to_start has passed."""
-    late = [task for task in tx.tables.tasks.rows.values() if task.state == "READY" and 0 < task.start_by <= tx.now]
+    """READY tasks whose schedule_to_start has passed, and that nobody ever began."""
+    ready = [task for task in tx.tables.tasks.rows.values() if task.state == "READY" and not task.deliveries]
+    late = [task for task in ready if 0 < task.start_by <= tx.now]
     late.sort(key=lambda task: (task.start_by, task.key))
     return [(task.key, task.queue) for task in late[:limit]]
