@@ -94,8 +94,9 @@ def test_a_script_holds_a_breaker_before_anybody_has_failed(shop: Any) -> None:
         done = script.post("/breakers/never.seen", json=body)
         blank = script.post("/breakers/never.seen", json={**body, "reason": " "})
         unfit = script.post("/breakers/never.seen", json={**body, "act": "explode"})
+        untrue = script.post("/breakers/never.seen", json={**body, "seconds": False})
 
-    assert (refused.status_code, unfit.status_code) == (403, 422)
+    assert (refused.status_code, unfit.status_code, untrue.status_code) == (403, 422, 422)
     assert (blank.status_code, blank.json()["code"]) == (422, "NX-E441")
     assert (done.json()["breaker"]["state"], done.json()["breaker"]["by"]) == ("open", "token:script")
     assert done.json()["breaker"]["next_probe"] is not None

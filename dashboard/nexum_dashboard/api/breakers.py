@@ -26,7 +26,7 @@ class HoldBody(BaseModel):
 
     act: Literal["open", "close", "auto"]
     reason: str = Field(min_length=1, max_length=LONGEST, examples=["the provider announced maintenance"])
-    seconds: int = Field(default=0, ge=0, le=A_YEAR)
+    seconds: int = Field(default=0, ge=0, le=A_YEAR, strict=True)
 
 
 class BreakerView(Document):

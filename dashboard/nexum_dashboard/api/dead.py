@@ -29,7 +29,7 @@ class IgnoreBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=LONGEST, examples=["the provider's outage of Tuesday"])
-    seconds: int = Field(default=0, ge=0, le=A_YEAR)
+    seconds: int = Field(default=0, ge=0, le=A_YEAR, strict=True)
 
 
 @router.get("", response={200: DeadList, **errors()}, operation_id="list_dead_letters", by_alias=True)
@@ -73,7 +73,7 @@ class RetryBody(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=LONGEST, examples=["the provider is back"])
-    limit: int = Field(default=100, ge=1, le=MEMBERS)
+    limit: int = Field(default=100, ge=1, le=MEMBERS, strict=True)
 
 
 class TriedView(View):
