@@ -14,6 +14,8 @@ SCENARIO ?= dedupe
 SEED ?=
 REPORT ?=
 BROKER ?=
+SEEDS ?= 2000
+mutants: SEEDS = 5000
 
 .PHONY: help
 help: ## List the targets
@@ -71,6 +73,14 @@ bench: $(VENV)/.dev ## Measure, against the floor of this machine and against pe
 .PHONY: crash
 crash: $(VENV)/.dev ## Attack real processes, then judge by the provider's ledger: RUNS=50 KILLS=10 SCENARIO=dedupe SEED= REPORT=
 	@$(BIN)/python -m nexum.testing.crash $(RUNS) $(KILLS) --scenario $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
+
+.PHONY: sim
+sim: $(VENV)/.dev ## Play whole installations from seeds, everything failing: SEEDS=2000
+	@$(BIN)/python -m nexum.testing.sim --seeds $(SEEDS)
+
+.PHONY: mutants
+mutants: $(VENV)/.dev ## Bring every race back and see that a seed fails: SEEDS=5000
+	@$(BIN)/python -m nexum.testing.sim.mutants --seeds $(SEEDS)
 
 .PHONY: api-fuzz
 api-fuzz: $(VENV)/.dev ## Fuzz the REST interface from its own OpenAPI document

@@ -21,7 +21,7 @@ from nexum.settings import DashboardSettings, Settings
 
 LINES = 400
 VAGUE = {"utils", "util", "helpers", "helper", "common", "base", "manager", "misc"}
-TARGETS = ("setup", "demo", "dev", "test", "check", "browser", "bench", "crash", "api-fuzz", "flower")
+TARGETS = ("setup", "demo", "dev", "test", "check", "browser", "bench", "crash", "sim", "mutants", "api-fuzz", "flower")
 RE_EXPORT = ROOMS["nexum_dashboard"] / "migrations" / "__init__.py"  # the whole of it is one import (decision 0002)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 

@@ -1,0 +1,38 @@
+"""The invariants of the design, by their names: what is looked at here, and what is held elsewhere or not built yet."""
+
+from __future__ import annotations
+
+INVARIANTS = {
+    "I1": "the events of a run are numbered 1..n, chained by hash, and never changed (each commit)",
+    "I2": "a cell and a run end at most once, and nothing follows the end of a run (each commit)",
+    "I3": "row, timers and snapshots of a run are what its events fold to (each commit)",
+    "I4": "deciding again from each recorded fact gives the recorded decisions (each commit)",
+    "I5": "every open attempt has exactly one task, unless mail about it waits; no other task exists (each commit)",
+    "I6": "the provider acts at most once under one key (each act)",
+    "I7": "at the end every act is known to the database, and every recorded effect was an act",
+    "I8": "key and input of a cell never change over its attempts (each execution)",
+    "I9": "tokens never fall, an old token changes nothing, no attempt is executed twice under one token (each commit)",
+    "I10": "mail is in the inbox, or in exactly one of events, late arrivals and dead letters (each commit)",
+    "I11": "what was acknowledged to a client or a person is there at the end",
+    "I12": "one run key names one run, and one input",
+    "I13": "a task is claimed only by a session that serves its queue (each commit)",
+    "I14": "nothing is claimed and executed after a cancellation was recorded, but undoing and asking (each execution)",
+    "I15": "a timer fires only when it is armed and due (each commit)",
+    "I16": "every blob that an event refers to is there and hashes to its name (each commit)",
+    "I18": "no doorbell is rung inside a transaction (each ring)",
+    "I22": "a run's rows carry its tenant (each commit)",
+    "I23": "after the healing every run ends, or waits for a person where there is none",
+    "I24": "after the healing no mail and no task is left",
+    "I25": "a READY task is announced ever more rarely (each commit)",
+    "C3": "an effect moves only as its state machine says, and is forgotten only when it was certainly not sent (each commit)",
+    "S1": "a session is never declared dead whose process lives and was not kept from beating (each commit)",
+    "E0": "no exception of the engine reaches a worker or a scheduler",
+}
+
+ELSEWHERE = {
+    "I17": "the archive is not built",
+    "I19": "limits and budgets of tenants are not built",
+    "I20": "child runs are not built",
+    "I21": "tests/test_secrets.py: nothing here prints or stores a secret",
+    "I26": "measured on real databases: `make bench`",
+}
