@@ -157,11 +157,11 @@ class Engine:
             found: list[Work] = []
             self.may_have_lost = True
             try:
-                for claimed in self._begun.unknown(self.store.adopt(self.session)):
-                    if (work := self.begin(claimed)) is not None:
-                        found.append(work)
-                self.may_have_lost = False
+                lost = self._begun.unknown(self.store.adopt(self.session))
+                self.may_have_lost = False  # from here on: to begin one may lose another
+                found.extend(work for claimed in lost if (work := self.begin(claimed)) is not None)
             except NexumError:  # the rest is left for the next time
+                self.may_have_lost = True
                 if not found:
                     raise
             return found

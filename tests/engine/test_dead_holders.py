@@ -162,6 +162,25 @@ def test_a_claim_whose_inputs_could_not_be_read_is_adopted(store: Store) -> None
     assert driver.state(run).phase is Phase.COMPLETED
 
 
+def test_a_claim_that_is_lost_while_another_is_adopted_is_adopted_next(store: Store) -> None:
+    driver = Driver(store)
+    pay = shop(key="input.order", doubt=Hold()).nodes[0]
+    g = graph(pay, compute("a", "pay"))
+    driver.handlers |= {"pay": lambda work: "paid", "a": lambda work: "done"}
+    driver.start(g, {"order": 7})
+    driver.play(g)
+    run = driver.start(g, {"order": 7}).run_id
+    store.claim("s1", [g.queue], 1)  # its answer, which was to reuse the first run's result, never arrives
+    driver.engine.store = _Cut(store, "step", before=False)  # type: ignore[assignment]
+
+    assert driver.engine.adopt() == []
+    assert driver.engine.may_have_lost
+    (adopted,) = driver.engine.adopt()
+    driver.go_on(adopted)
+
+    assert driver.state(run).phase is Phase.COMPLETED
+
+
 @pytest.mark.parametrize("verb", ["step", "blob"])
 def test_the_engine_says_when_a_claim_may_have_been_missed(store: Store, verb: str) -> None:
     driver = Driver(store, inline_max=0)

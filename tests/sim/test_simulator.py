@@ -109,6 +109,12 @@ def test_the_product_is_whole_again_after_a_mutant() -> None:
     assert play(0).violations == ()
 
 
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.race} {mutant.without}")
+def test_a_mutant_fits_the_code(mutant: Mutant) -> None:
+    with mutant.applied([0]):
+        play(0)
+
+
 def test_every_race_has_a_mutant_or_a_reason() -> None:
     races = {f"R{number}" for number in range(1, 57)}
 

@@ -26,7 +26,7 @@ INVARIANTS = {
     "I25": "a READY task is announced ever more rarely (each commit)",
     "C3": "an effect moves only as its state machine says, and is forgotten only when it was certainly not sent (each commit)",
     "S1": "a session is never declared dead whose process lives and was not kept from beating (each commit)",
-    "E0": "no exception of the engine reaches a worker or a scheduler",
+    "E0": "no exception of the engine reaches a worker, a scheduler, a client or a person, but those that are declared",
 }
 
 ELSEWHERE = {

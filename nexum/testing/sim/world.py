@@ -251,6 +251,11 @@ class World:
         return self._is_violated() or (self.machine.steps % 16 == 0 and not unfinished(self))
 
     @property
+    def is_busy(self) -> bool:
+        """Whether somebody may still act on the provider, or a request is on its way."""
+        return any(p.holding for p in self._processes if not p.is_dead) or any(self.provider.flying.values())
+
+    @property
     def people(self) -> bool:
         """Whether somebody resolves doubts."""
         return self._people
@@ -267,6 +272,8 @@ def play(seed: int) -> Played:
             world.play()
         except StuckError as error:
             world.monitor.say("I23", str(error))
+        except Exception as error:  # noqa: BLE001 (whatever reaches a client or a person that they cannot expect)
+            world.surprised(error)
         finally:
             machine.close()
     return Played(

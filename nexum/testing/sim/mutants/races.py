@@ -253,7 +253,7 @@ MUTANTS = (
     Mutant("R16", "one key over all attempts", [Swap(nexum.engine.handing, "_key", _key_by_attempt)]),
     Mutant("R17", "start keys", [Swap(_mem.advancing, "start", _start_without_key)]),
     Mutant("R17", "business keys over all runs", [Swap(_mem.claiming, "judge", _judged_alone)]),
-    Mutant("R18", "comparing tokens", [Swap(_mem.steps, "_settle", _any_token)]),
+    Mutant("R18", "comparing tokens", [Swap(_mem.steps, "settle_outcome", _any_token)]),
     Mutant("R20", "watching a beat by a clock of one's own", [Swap(_VIGIL, "_newest", _one_clock)]),
     Mutant("R21", "doubting only what is not recorded", [Swap(_mem.leases, "doubt", _doubts_anything)]),
     Mutant(
