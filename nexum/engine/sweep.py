@@ -108,6 +108,9 @@ class Sweeper:
     def _dead_sessions(self, report: SweepReport, runs: dict[str, None]) -> None:
         for held in self._store.held_by_dead(BATCH):
             key = held.claimed.key
+            if self._store.has_mail(key.run_id):  # perhaps how this attempt ended: then there is nothing to give back
+                runs[key.run_id] = None
+                continue
             if held.policy and not self._may_repeat(held):
                 evidence = f"the process that may have sent it died (delivery {held.claimed.deliveries})"
                 proof = "expired" if held.expired else "ended"

@@ -108,6 +108,24 @@ def test_what_began_and_was_given_back_by_death_is_no_late_start(driver: Driver,
     assert len(other.calls) == 1
 
 
+def test_what_a_dead_process_had_reported_is_folded_before_anything_is_given_back(
+    driver: Driver, another: Other, store: Store
+) -> None:
+    g = shop()
+    run = driver.start(g).run_id
+    (work,) = driver.claim(g)
+    report = outcome_report(store, work.task, work.token, REFUSED, tenant=work.tenant, key=work.key)
+    assert store.record(record_of(report, session="s1", trace="", at=store.now())).recorded
+    store.end_session("s1", proof="killed")
+    heir = another("heir")
+
+    heir.sweep()
+    heir.play(g)
+
+    assert heir.calls == []
+    assert heir.state(run).phase is Phase.FAILED
+
+
 def test_a_dead_holder_of_another_runs_result_gives_its_task_back(driver: Driver, another: Other) -> None:
     g = shop(key="input.order", doubt=Hold())
     driver.handlers["pay"] = lambda work: "paid"

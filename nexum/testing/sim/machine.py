@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from functools import partial
 from typing import Any, Protocol
 from zlib import crc32
@@ -97,10 +97,13 @@ class Process:
             fiber.end()
         self.holding.clear()
 
-    def take_over(self, task: object) -> None:
-        """The running fiber has adopted what another one of this process had lost."""
-        key, _ = self.holding[task]
-        self.holding[task] = (key, self._machine.current)
+    def hold_only(self, mine: Container[object], begun: Container[object]) -> None:
+        """The process will execute nothing but what it has begun, and what the running fiber has adopted."""
+        for task, (key, _) in list(self.holding.items()):
+            if task in mine:
+                self.holding[task] = (key, self._machine.current)
+            elif task not in begun:
+                del self.holding[task]
 
     def let_go(self, *kept: object) -> None:
         """The running fiber will execute nothing of what it holds, but these tasks."""

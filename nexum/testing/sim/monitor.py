@@ -65,6 +65,7 @@ class Monitor:
         self._bodies: dict[tuple[str, str], tuple[str, str]] = {}
         self._acts: dict[tuple[str, str], Act] = {}
         self.runs: dict[str, Watched] = {}
+        self.ready_since: dict[object, int] = {}
         self.commits = 0
         self.violations: list[Violation] = []
         self._on: dict[str, Callable[[Change], None]] = {
@@ -242,6 +243,10 @@ class Monitor:
 
     def _task(self, change: Change) -> None:
         before, after = change.before, change.after
+        if after is None or after.state != "READY":
+            self.ready_since.pop(change.key, None)
+        elif before is None or before.state != "READY":
+            self.ready_since[change.key] = self._now()
         if after is None:
             return
         if before is not None and after.token < before.token:
@@ -306,6 +311,10 @@ class Monitor:
         first = self._acts.setdefault((asked.tenant, asked.key), act)
         if first is not act:
             self.say("I6", f"{asked.tool} acted twice under {asked.key}: {first.request.place} and {asked.place}")
+
+    def _now(self) -> int:
+        assert self._store is not None
+        return self._store.now()
 
     @property
     def _tables(self) -> Any:

@@ -90,6 +90,7 @@ class Child:
         self.left = False
         self._lost = False
         self._looked_for_lost = True
+        self._executing: set[object] = set()
         self._rings: deque[Ring] = deque()
         self._idle: list[Fiber] = []
         self._busy = 0
@@ -184,11 +185,9 @@ class Child:
 
     def _adopt(self) -> Work | None:
         found = self._engine.adopt()
-        for work in found:
-            self.process.take_over(work.task)
         for work in found[1:]:
             self._engine.release(work)
-        self.process.let_go(*(work.task for work in found[:1]))
+        self.process.hold_only({work.task for work in found[:1]}, self._executing)
         self._looked_for_lost = len(found) < 2
         return found[0] if found else None
 
@@ -196,6 +195,7 @@ class Child:
         steps = 0
         while work is not None:
             began = self._machine.now
+            self._executing.add(work.task)
             self._world.monitor.begins(self.process, work)
             outcome = self._world.handlers.execute(work)
             late = bool(work.max_run) and self._machine.now - began > work.max_run
@@ -207,6 +207,7 @@ class Child:
                 steps = 0
             keep = self._wants_more and other is None and not late
             following = self._finish(work, outcome, keep=keep)
+            self._executing.discard(work.task)
             work = other or following
             self.process.let_go(work and work.task)
             if late:

@@ -29,7 +29,7 @@ def hunt(mutant: Mutant, seeds: int) -> Hunt:
     for seed in range(seeds):
         with mutant.applied(hits):
             violations = play(seed).violations
-        if violations:
+        if violations and not play(seed).violations:  # it is the mutant, and not the seed
             first = violations[0]
             by = f"{first.invariant}: {first.what}"[:200]
             return Hunt(mutant.race, mutant.without, hits[0] > 0, seed, by, hits[0])
