@@ -108,8 +108,7 @@ class Sweeper:
     def _dead_sessions(self, report: SweepReport, runs: dict[str, None]) -> None:
         for held in self._store.held_by_dead(BATCH):
             key = held.claimed.key
-            if self._store.has_mail(key.run_id):  # perhaps how this attempt ended: then there is nothing to give back
-                runs[key.run_id] = None
+            if not self._is_folded(key.run_id, report):
                 continue
             if held.policy and not self._may_repeat(held):
                 evidence = f"the process that may have sent it died (delivery {held.claimed.deliveries})"
@@ -163,6 +162,14 @@ class Sweeper:
             said = "; ".join(f"{call.path} may have been made" for call in doubted)
             self._store.post(self._mail(key, EffectInDoubt(_cell(key), key.attempt, f"{said}: {evidence}")))
         return bool(doubted)
+
+    def _is_folded(self, run_id: str, report: SweepReport) -> bool:
+        """Fold what the dead have reported, perhaps how their attempt ended: then there is nothing to give back."""
+        if not self._store.has_mail(run_id):
+            return True
+        if run_id not in self._resting:
+            self._drain(run_id, report)
+        return not self._store.has_mail(run_id)
 
     def _may_repeat(self, held: Held) -> bool:
         """Whether the provider still knows the key, and the task has not killed too many processes."""
