@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from datetime import timedelta
 
 from pydantic import BaseModel
 
 from nexum.sdk.context import Context
+from nexum.sdk.io import IO
 from nexum.sdk.policies import Dedupes, Retry, Timeouts
 from nexum.sdk.prompt import Prompt
 from nexum.sdk.workflow import Workflow
@@ -39,13 +39,11 @@ paying = Workflow("Paying", input=Payment)
 
 @paying.read(retry=PATIENT)
 def left(payment: Payment) -> Note:
-    threading.Event().wait(payment.seconds)
     return Note(text=payment.name)
 
 
 @paying.read(retry=PATIENT)
 def right(payment: Payment) -> Note:
-    threading.Event().wait(payment.seconds)
     return Note(text=payment.name)
 
 
@@ -62,6 +60,15 @@ def worded(both: Note) -> Prompt[Note]:
 @paying.effect(tool="pay.refund", provider=Dedupes(ttl=timedelta(hours=1)), reference="id", retry=PATIENT)
 def refunded(payment: Payment, worded: Note, ctx: Context) -> Receipt:
     return _refunded(payment, ctx.idempotency_key)
+
+
+def spelled(name: str) -> str:
+    return name
+
+
+@paying.effect(tool="files", provider=Dedupes(ttl=timedelta(hours=1)), retry=PATIENT)
+def filed(refunded: Receipt, io: IO) -> Note:
+    return Note(text=io.read(spelled, refunded.id))
 
 
 unsure = Workflow("Unsure", input=Payment)
