@@ -137,7 +137,9 @@ def test_a_lease_taken_over_while_the_handler_runs_takes_its_writes_back(desk: D
 def cancel(desk: Desk, run: str) -> None:
     body = encode_mail(CancelRequested("changed my mind"))
     desk.driver.store.post(Mail(run, "cancel", "CancelRequested", body, priority=-1))
-    Driver(open_store(desk.url), session="s3").engine.drain(run)
+    other = Driver(open_store(desk.url), session="s3")
+    other.engine.drain(run)
+    other.store.close()
 
 
 @pytest.mark.parametrize("kind", ["postgresql"], indirect=True)
