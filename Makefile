@@ -48,11 +48,16 @@ dev: $(VENV)/.runtime ## Dashboard, scheduler and a worker on SQLite, reloading 
 
 .PHONY: test
 test: $(VENV)/.dev ## The fast tests, on real PostgreSQL, SQLite and Redis
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "not processes"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "not processes and not hostile" \
+		--deselect tests/test_house.py --deselect tests/test_architecture.py
+
+.PHONY: thorough
+thorough: $(VENV)/.dev ## The engine again in hostile settings, and every law with all its examples
+	@NEXUM_THOROUGH=1 $(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "hostile or law"
 
 .PHONY: processes
-processes: $(VENV)/.dev ## The tests that start, kill and wait for whole processes, one after the other
-	@$(BIN)/python -m pytest -q --ignore tests/browser -m processes
+processes: $(VENV)/.dev ## The tests that start, kill and wait for whole processes
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/browser -m processes
 
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types, layers, house rules

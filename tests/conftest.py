@@ -98,8 +98,24 @@ PROCESSES = frozenset(
 )
 
 
+# Laws: the fast suite tries a part of their examples, the thorough one all.
+LAWS = frozenset({"properties", "test_store_verbs_twins"})
+
+# What makes a repetition of the engine's tests: its settings, and a PostgreSQL that may have no functions.
+REPEATED = frozenset({"inbox always", "blobs always", "lease 1 s", "bare"})
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what belongs to the suite of whole processes."""
+    """Mark what is not in the fast suite, or only a part of it."""
     for item in items:
         if item.path.stem in PROCESSES:
             item.add_marker(pytest.mark.processes)
+        if not LAWS.isdisjoint((item.path.stem, item.path.parent.name)):
+            item.add_marker(pytest.mark.law)
+        if item.path.parent.name == "engine" and not REPEATED.isdisjoint(_parameters(item)):
+            item.add_marker(pytest.mark.hostile)
+
+
+def _parameters(item: pytest.Item) -> list[str]:
+    _, _, told = item.name.partition("[")
+    return told.rstrip("]").split("-")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import re
 import threading
@@ -123,6 +122,8 @@ class IO:
         **kwargs: Any,
     ) -> Out:
         """As `call`, for an `async def` function and handler."""
+        import asyncio  # here: who declares a workflow needs no loop, and loading it takes a third of the time
+
         with self._opened(function, args, kwargs, name) as call:
             answer = await asyncio.to_thread(self._claimed, call, provider)
             if answer.state == "reuse":
@@ -147,6 +148,8 @@ class IO:
 
     async def aread(self, function: Callable[..., Awaitable[Out]], /, *args: Any, name: str = "", **kwargs: Any) -> Out:
         """As `read`, for an `async def` function and handler."""
+        import asyncio  # as in `acall`
+
         with self._opened(function, args, kwargs, name) as call:
             answer = await asyncio.to_thread(self._found, call)
             if answer.state:

@@ -11,9 +11,10 @@ from nexum.core.run.asking import last_asking
 from nexum.core.run.events import Cell, DoubtResolved, EffectInDoubt, NodeCompleted, NodeScheduled, RetryScheduled
 from nexum.core.run.fold import Event
 from nexum.core.run.state import CellStatus
+from thorough import examples
 
 SEEDS = st.integers(0, 1_000_000)
-BUDGET = settings(max_examples=300, deadline=None)
+BUDGET = settings(max_examples=examples(300), deadline=None)
 
 
 def resolved(played: World, outcome: str) -> list[tuple[int, Event]]:

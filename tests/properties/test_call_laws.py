@@ -34,11 +34,12 @@ from nexum.core.run.rows import tasks_of
 from nexum.core.run.snapshot import freeze, thaw
 from nexum.core.run.state import CellStatus, State
 from nexum.core.values import HERE, Ref
+from thorough import examples
 
 BOOK = Cell("book")
 CALLS = [call_of(BOOK, name) for name in ("a", "b")]
 SEEDS = st.integers(0, 1_000_000)
-BUDGET = settings(max_examples=300, deadline=None)
+BUDGET = settings(max_examples=examples(300), deadline=None)
 DATA = canonical_bytes(1)
 OUTPUT = Ref(sha256_hex(DATA), len(DATA), HERE)
 GRAPH = graph(

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from nexum.core.expr import ABSENT, UNKNOWN, EvalError, Expr, ExprError, check, compile_expr, parse, refs
 from nexum.core.schema import problems
+from thorough import examples
 
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
@@ -96,7 +97,7 @@ def read(text: str) -> Expr | None:
         return None
 
 
-@settings(LAW, max_examples=500)
+@settings(LAW, max_examples=examples(500))
 @given(TEXTS, VALUES, VALUES | st.just(ABSENT))
 def test_a_checked_condition_meets_no_value_of_the_wrong_kind(text: str, x: dict[str, Any], y: Any) -> None:
     assert not problems(CLAIM, x)
@@ -118,7 +119,7 @@ def test_a_checked_condition_meets_no_value_of_the_wrong_kind(text: str, x: dict
         assert any(not problems(one, value) for one in result.type), f"{value!r} is not of the type {result.type}"
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=examples(300))
 @given(TEXTS, VALUES, VALUES)
 def test_only_an_absent_root_makes_what_is_flagged_unknown(text: str, x: dict[str, Any], y: dict[str, Any]) -> None:
     expr = read(text)

@@ -33,6 +33,7 @@ from nexum.core.expr import (
     unknown_refs,
 )
 from nexum.core.expr.syntax import ARITHMETIC, COMPARISONS
+from thorough import examples
 
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
@@ -74,7 +75,7 @@ JSON = st.recursive(
 DATA = st.fixed_dictionaries({}, optional={name: JSON | st.just(ABSENT) for name in ROOTS})
 
 
-@settings(LAW, max_examples=400)
+@settings(LAW, max_examples=examples(400))
 @given(EXPRS)
 def test_what_is_spelled_is_read_back_as_the_same_tree(expr: Expr) -> None:
     text = spell(expr)
@@ -85,7 +86,7 @@ def test_what_is_spelled_is_read_back_as_the_same_tree(expr: Expr) -> None:
     assert refs(again) == refs(expr)
 
 
-@settings(LAW, max_examples=400)
+@settings(LAW, max_examples=examples(400))
 @given(st.text(st.sampled_from("abx01.5()[]!-+*/%<>=&|?:,'\"\\`in has size \n") | st.characters(), max_size=60))
 def test_any_text_is_read_or_refused_at_an_offset_inside_it(text: str) -> None:
     try:
@@ -99,7 +100,7 @@ def test_any_text_is_read_or_refused_at_an_offset_inside_it(text: str) -> None:
     assert 0 <= offset <= len(text)
 
 
-@settings(LAW, max_examples=600)
+@settings(LAW, max_examples=examples(600))
 @given(EXPRS, DATA)
 def test_evaluation_gives_json_or_unknown_or_an_eval_error_and_nothing_else(expr: Expr, data: dict[str, Any]) -> None:
     try:

@@ -34,6 +34,7 @@ from nexum.core.expr import (
     ternary,
 )
 from nexum.core.expr.syntax import walk
+from thorough import examples
 
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
@@ -166,7 +167,7 @@ def _part_deviates(part: Expr) -> bool:
             return False
 
 
-@settings(LAW, max_examples=600)
+@settings(LAW, max_examples=examples(600))
 @given(EXPRS)
 def test_both_give_the_same_value_or_both_give_none(expr: Expr) -> None:
     assume(not deviates(expr))
@@ -177,14 +178,14 @@ def test_both_give_the_same_value_or_both_give_none(expr: Expr) -> None:
     assert type(mine) is type(other)
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=examples(300))
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=12))
 def test_both_read_our_spelling_of_a_string_as_the_same_characters(text: str) -> None:
     assume("\x00" not in text)
     assert theirs(spell(Literal(text)), {}) == text
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=examples(300))
 @given(st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False))
 def test_both_read_our_spelling_of_a_number_as_the_same_number(number: float) -> None:
     other = theirs(spell(Literal(number)), {})

@@ -18,9 +18,10 @@ from nexum.core.run.fold import Event, fold, is_fact
 from nexum.core.run.rows import has_task, tasks_of
 from nexum.core.run.snapshot import freeze, thaw
 from nexum.core.run.state import CellStatus, Phase, State
+from thorough import examples
 
 SEEDS = st.integers(0, 1_000_000)
-BUDGET = settings(max_examples=150, deadline=None)
+BUDGET = settings(max_examples=examples(150), deadline=None)
 
 
 @given(SEEDS, st.integers(0, 40))

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from nexum.core.schema import Answer, accepts, field_at, fields, problems
+from thorough import examples
 
 Schema = dict[str, Any]
 
@@ -236,7 +237,7 @@ def judge(schema: Schema, value: object) -> bool:
     return bool(jsonschema_rs.validator_for(schema).is_valid(value))
 
 
-@settings(LAW, max_examples=400)
+@settings(LAW, max_examples=examples(400))
 @given(st.data())
 def test_what_is_accepted_never_meets_a_refusing_reader(data: st.DataObject) -> None:
     reader, written = data.draw(pairs())
@@ -273,7 +274,7 @@ POOL += [
 ]
 
 
-@settings(LAW, max_examples=400)
+@settings(LAW, max_examples=examples(400))
 @given(PLAIN | joined(), PLAIN | joined())
 def test_bounds_and_lists_of_values_are_compared_soundly_over_a_whole_pool(reader: Schema, written: Schema) -> None:
     told = accepts(reader, written)
@@ -286,14 +287,14 @@ def test_bounds_and_lists_of_values_are_compared_soundly_over_a_whole_pool(reade
         ]
 
 
-@settings(LAW, max_examples=300)
+@settings(LAW, max_examples=examples(300))
 @given(schemas().filter(lambda schema: "patternProperties" not in str(schema)))
 def test_no_reader_refuses_what_it_describes_itself(schema: Schema) -> None:
     """With patterns a name may fall under two rules, and the answer is a cautious no."""
     assert accepts(schema, schema).answer is not Answer.NO
 
 
-@settings(LAW, max_examples=400)
+@settings(LAW, max_examples=examples(400))
 @given(st.data())
 def test_a_value_has_problems_exactly_where_the_judge_refuses_it(data: st.DataObject) -> None:
     schema = data.draw(schemas())
@@ -304,7 +305,7 @@ def test_a_value_has_problems_exactly_where_the_judge_refuses_it(data: st.DataOb
     assert judge(schema, value) is (not found), found
 
 
-@settings(LAW, max_examples=200)
+@settings(LAW, max_examples=examples(200))
 @given(schemas())
 def test_every_declared_field_is_found_at_its_path(schema: Schema) -> None:
     for name in fields(schema):

@@ -22,9 +22,10 @@ from nexum.core.run.events import (
 from nexum.core.run.ledger import is_undo, undo_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellStatus, Phase
+from thorough import examples
 
 SEEDS = st.integers(0, 1_000_000)
-BUDGET = settings(max_examples=200, deadline=None)
+BUDGET = settings(max_examples=examples(200), deadline=None)
 
 
 def closed(seed: int, *, compensate: bool = True) -> World:

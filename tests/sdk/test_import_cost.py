@@ -1,14 +1,13 @@
-"""What `import nexum` loads, and how long it takes."""
+"""What `import nexum` loads; how long it takes is a benchmark, G5."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-HEAVY = ("celery", "django", "kombu", "redis", "sqlalchemy", "psycopg2", "click", "rich")
+HEAVY = ("celery", "django", "kombu", "redis", "sqlalchemy", "psycopg2", "click", "rich", "asyncio", "ssl", "httpx")
 
 
 def python(program: str) -> str:
@@ -43,24 +42,9 @@ def test_a_process_that_needs_one_room_loads_neither_sdk_nor_compiler() -> None:
     assert python(program) == "[]"
 
 
-def test_import_nexum_takes_at_most_120_milliseconds() -> None:
-    def once(program: str) -> float:
-        began = time.perf_counter()
-        python(program)
-        return time.perf_counter() - began
+def test_import_nexum_alone_loads_not_even_pydantic() -> None:
+    program = (
+        "import sys, nexum; print([m for m in sys.modules if m.startswith(('pydantic', 'nexum.sdk', 'nexum.core'))])"
+    )
 
-    once("import nexum")  # writes the byte code
-
-    assert min(once("import nexum") for _ in range(5)) - min(once("pass") for _ in range(5)) <= 0.120
-
-
-def test_the_whole_sdk_takes_at_most_160_milliseconds_more_than_a_first_pydantic_model() -> None:
-    model = "import pydantic; pydantic.TypeAdapter; type('M', (pydantic.BaseModel,), {'__annotations__': {'x': int}})"
-    program = "import nexum; [getattr(nexum, n) for n in nexum.__all__]"
-
-    def once(text: str) -> float:
-        return float(python(f"import time; t = time.process_time(); {text}\nprint(time.process_time() - t)"))
-
-    once(program)
-
-    assert min(once(program) for _ in range(5)) - min(once(model) for _ in range(5)) <= 0.160
+    assert python(program) == "[]"

@@ -14,6 +14,7 @@ from nexum.store.connect import open_store
 from nexum.store.memory import MemoryStore
 from store_player import BEGIN, Act, Clock, Player, scripts
 from store_tables import dump, emptied
+from thorough import examples
 
 CLOCK = Clock()
 
@@ -52,7 +53,7 @@ def agree(stores: dict[str, Store], script: list[Act], *kinds: str) -> None:
         assert rows == tables, kind
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(120), deadline=None, suppress_health_check=list(HealthCheck))
 @given(script=scripts)
 def test_memory_and_sqlite_agree_on_any_sequence_of_verbs(stores: dict[str, Store], script: list[Act]) -> None:
     agree(stores, script, "sqlite")
