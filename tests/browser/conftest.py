@@ -50,8 +50,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )
     change(filled.store, "default", "openai:gpt-4o-mini-with-a-name-that-is-longer-than-its-card", failing)
     filled.ids["dead_group"] = read_dead(filled.store).groups[0].fingerprint
+    filled.store.close()
+    live = open_store(address)
     with serving(address, folder) as url:
-        yield Site(url, filled.ids, Stage(open_store(address), Clock(0), session="worker-2-77"))
+        yield Site(url, filled.ids, Stage(live, Clock(0), session="worker-2-77"))
+    live.close()
 
 
 @pytest.fixture(scope="session")

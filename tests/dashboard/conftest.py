@@ -143,13 +143,16 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         (folder / f"{name}.py").write_text(text, "utf-8")
     sessions = _users(database, folder)
     clock = Clock(time.time_ns() // 1000 - 20 * MINUTE)
-    filled = fill(open_store(database, clock=clock), clock, more=12)
+    past = open_store(database, clock=clock)
+    filled = fill(past, clock, more=12)
+    past.close()
     store = open_store(database)
     assert isinstance(store, Verbs)
     filled.ids["doubt_key"] = doubts(store, run_id=filled.ids["in_doubt"])[0].key
     filled.ids["dead_group"] = read_dead(store).groups[0].fingerprint
     with serving(database, folder, login=True, more=SETTINGS) as url:
         yield Shop(url, filled.ids, sessions, store, Stage(store, Clock(0), session="worker-9-1"))
+    store.close()
 
 
 def _users(database: str, folder: Path) -> dict[str, str]:
