@@ -15,6 +15,7 @@ SEED ?=
 REPORT ?=
 BROKER ?=
 SEEDS ?= 2000
+JOBS ?=
 mutants: SEEDS = 5000
 
 .PHONY: help
@@ -80,12 +81,12 @@ crash: $(VENV)/.dev ## Attack real processes, then judge by the provider's ledge
 	@$(BIN)/python -m nexum.testing.crash $(RUNS) $(KILLS) --scenario $(SCENARIO) $(if $(SEED),--seed $(SEED)) $(if $(REPORT),--report $(REPORT))
 
 .PHONY: sim
-sim: $(VENV)/.dev ## Play whole installations from seeds, everything failing: SEEDS=2000
-	@$(BIN)/python -m nexum.testing.sim --seeds $(SEEDS)
+sim: $(VENV)/.dev ## Play whole installations from seeds, everything failing: SEEDS=2000 JOBS=(cores)
+	@$(BIN)/python -m nexum.testing.sim --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS))
 
 .PHONY: mutants
-mutants: $(VENV)/.dev ## Bring every race back and see that a seed fails: SEEDS=5000
-	@$(BIN)/python -m nexum.testing.sim.mutants --seeds $(SEEDS)
+mutants: $(VENV)/.dev ## Bring every race back and see that a seed fails: SEEDS=5000 JOBS=(cores)
+	@$(BIN)/python -m nexum.testing.sim.mutants --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS))
 
 .PHONY: api-fuzz
 api-fuzz: $(VENV)/.dev ## Fuzz the REST interface from its own OpenAPI document

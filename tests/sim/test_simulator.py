@@ -15,7 +15,7 @@ import nexum.engine
 from nexum.testing.sim.__main__ import main
 from nexum.testing.sim.clocks import TIMED
 from nexum.testing.sim.invariants import ELSEWHERE, INVARIANTS
-from nexum.testing.sim.mutants.__main__ import hunt
+from nexum.testing.sim.mutants.hunting import hunt
 from nexum.testing.sim.mutants.races import ELSEWHERE as RACES_ELSEWHERE
 from nexum.testing.sim.mutants.races import MUTANTS, Mutant
 from nexum.testing.sim.report import kept_seeds, told
@@ -90,6 +90,18 @@ def test_a_report_says_what_was_looked_at(tmp_path: Path) -> None:
     assert set(report["by_invariant"]) == set(INVARIANTS)
     assert report["steps"] > 100
     assert not set(ELSEWHERE) & set(INVARIANTS)
+
+
+def test_a_report_does_not_tell_in_how_many_processes_the_seeds_were_played(tmp_path: Path) -> None:
+    reports = []
+    for jobs in ("1", "2"):
+        path = tmp_path / f"{jobs}.json"
+        assert main(["--seeds", "30", "--jobs", jobs, "--json", str(path)]) == 0
+        report = json.loads(path.read_text("utf-8"))
+        reports.append({name: value for name, value in report.items() if name not in ("seconds", "seeds_per_minute")})
+
+    assert reports[0] == reports[1]
+    assert reports[0]["seeds"] == 30
 
 
 def named(race: str) -> Mutant:

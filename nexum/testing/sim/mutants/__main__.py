@@ -5,35 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
-from nexum.testing.sim.mutants.races import ELSEWHERE, MUTANTS, Mutant
-from nexum.testing.sim.world import play
-
-
-class Hunt(NamedTuple):
-    """What became of a mutant. `reached` is how often the seeds played came by the place where it differs."""
-
-    race: str
-    without: str
-    caught: bool
-    first_seed: int | None
-    by: str
-    reached: int
-
-
-def hunt(mutant: Mutant, seeds: int) -> Hunt:
-    """Play seeds on the mutant until one fails."""
-    hits = [0]
-    for seed in range(seeds):
-        with mutant.applied(hits):
-            violations = play(seed).violations
-        if violations and not play(seed).violations:  # it is the mutant, and not the seed
-            first = violations[0]
-            by = f"{first.invariant}: {first.what}"[:200]
-            return Hunt(mutant.race, mutant.without, hits[0] > 0, seed, by, hits[0])
-    return Hunt(mutant.race, mutant.without, caught=False, first_seed=None, by="", reached=hits[0])
+from nexum.testing.sim.mutants.hunting import Hunt, hunt_at
+from nexum.testing.sim.mutants.races import ELSEWHERE, MUTANTS
+from nexum.testing.sim.spreading import cores, spread
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,14 +18,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m nexum.testing.sim.mutants", description=__doc__)
     parser.add_argument("--seeds", type=int, default=5_000, help="how many seeds a mutant may survive")
     parser.add_argument("--race", help="only the mutants of this race")
+    parser.add_argument("--jobs", type=int, default=cores(), help="in how many processes; the report is the same")
     parser.add_argument("--json", default="build/mutants.json", help="where the report goes")
     given = parser.parse_args(arguments)
+    chosen = [place for place, mutant in enumerate(MUTANTS) if given.race in (None, mutant.race)]
     found = []
-    for mutant in MUTANTS:
-        if given.race in (None, mutant.race):
-            found.append(hunt(mutant, given.seeds))
-            sys.stdout.write(f"{told(found[-1])}\n")
-            sys.stdout.flush()
+    for hunted in spread(partial(hunt_at, seeds=given.seeds), chosen, given.jobs):
+        found.append(hunted)
+        sys.stdout.write(f"{told(hunted)}\n")
+        sys.stdout.flush()
     path = Path(given.json)
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {"seeds": given.seeds, "mutants": [each._asdict() for each in found], "elsewhere": ELSEWHERE}
