@@ -118,6 +118,11 @@ class Child:
             self._machine.wake(fiber)
 
     @property
+    def _knows_all(self) -> bool:
+        """Whether there can be no claim of this process that it does not know."""
+        return self._looked_for_lost and not self._engine.may_have_lost
+
+    @property
     def _wants_more(self) -> bool:
         return not self._lost and not self.process.is_dead
 
@@ -145,6 +150,8 @@ class Child:
                 self._busy -= 1
             elif not was_there and not self._rings and self._wants_more:
                 self._wait()
+                while self._world.only_told and not self._rings and self._knows_all and self._wants_more:
+                    self._wait()
         if not self._busy:
             self.left = True
             self._exit()
@@ -168,7 +175,7 @@ class Child:
     def _claim_and_begin(self, ring: Ring | None) -> tuple[Work | None, bool]:
         with self._claiming:
             try:
-                if (self._engine.may_have_lost or not self._looked_for_lost) and (lost := self._adopt()) is not None:
+                if not self._knows_all and (lost := self._adopt()) is not None:
                     return lost, True
                 claimed = self._claim(ring)
                 if claimed is None:

@@ -65,6 +65,7 @@ class World:
         self.inline_max = rng.choice([8_192, 8_192, 0])
         self.has_broker = rng.random() < 0.7
         self.net = rng.choice([2, 2, 30]) * SECOND
+        self.only_told = self.has_broker and rng.random() < 0.25  # nobody looks for work: what is told must be enough
         self.engine_options: dict[str, Any] = {
             "inline_max": self.inline_max,
             "snapshot_every": rng.choice([100, 100, 7, 2]),

@@ -255,7 +255,11 @@ MUTANTS = (
     Mutant("R17", "business keys over all runs", [Swap(_mem.claiming, "judge", _judged_alone)]),
     Mutant("R18", "comparing tokens", [Swap(_mem.steps, "settle_outcome", _any_token)]),
     Mutant("R20", "watching a beat by a clock of one's own", [Swap(_VIGIL, "_newest", _one_clock)]),
-    Mutant("R21", "doubting only what is not recorded", [Swap(_mem.leases, "doubt", _doubts_anything)]),
+    Mutant(
+        "R21",
+        "doubting only what is not recorded, and folding before what the dead have reported",
+        [Swap(_mem.leases, "doubt", _doubts_anything), Swap(_SWEEPER, "_is_folded", _gives(True))],
+    ),
     Mutant(
         "R22", "asking whether a timer is armed and due", [Swap(nexum.core.run.accept, "_accept_timer", _takes_timer)]
     ),
