@@ -17,6 +17,8 @@ from nexum.core.canonical import NotCanonicalError, from_bytes, storable_bytes
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.codec import decode, encode_mail
 from nexum.core.run.events import Cell, DoubtResolved
+from nexum.core.run.fold import parent_of
+from nexum.core.run.places import call_name
 from nexum.core.run.state import CellState, CellStatus
 from nexum.core.schema.validate import problems
 from nexum.core.values import INLINE_MAX, Ref
@@ -92,7 +94,7 @@ def resolve(
         data = _response_bytes(node, decision, max_payload)
         reference = reference or node.reference_in(from_bytes(data))
         output, inline = keep(store, known.state.tenant, data, inline_max)
-    dedupe = _dedupe(decision.cell, at)
+    dedupe = _dedupe(known, decision.cell, at)
     crash("decision.before", run=decision.run_id)
     if not store.post(_mail(decision, dedupe, output, inline, reference, known.trace)):
         raise _not_in_doubt(store, desk.fold(), decision)
@@ -162,9 +164,14 @@ def _mail(decision: Decision, dedupe: str, output: Ref | None, inline: bytes, re
     )
 
 
-def _dedupe(cell: Cell, at: CellState) -> str:
-    """One doubt has one decision, however often a button is pressed and by how many people."""
-    return f"decision|{cell.path}|{cell.visit}|{cell.item}|{at.attempt}"
+def _dedupe(known: Known, cell: Cell, at: CellState) -> str:
+    """One doubt has one decision, however often a button is pressed and by how many people.
+
+    A call has no attempts of its own: it comes into doubt with an attempt of its node.
+    """
+    node = parent_of(cell) if call_name(cell) else None
+    attempt = at.attempt if node is None else known.state.cells[node].attempt
+    return f"decision|{cell.path}|{cell.visit}|{cell.item}|{attempt}"
 
 
 def _answered(store: Store, known: Known, decision: Decision, dedupe: str, *, since: int) -> Resolved:

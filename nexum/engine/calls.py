@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 from nexum.core.canonical import sha256_hex
 from nexum.core.graph.nodes import Effect
+from nexum.core.graph.workflow import AnyNode
 from nexum.core.ids import call_key
 from nexum.core.run.accept import SAFE_SHARE
 from nexum.core.run.codec import encode_mail
-from nexum.core.run.events import Cell, EffectInDoubt, Error, NodeCompleted
+from nexum.core.run.events import Body, Cell, EffectInDoubt, Error, NodeCompleted
 from nexum.core.run.places import call_of
+from nexum.core.run.state import CellStatus, State
 from nexum.engine.patience import patiently
 from nexum.engine.quiet import alive_until
 from nexum.engine.reports import TEXT_MAX, Report, dedupe_of, keep, outcome_report
@@ -128,14 +130,14 @@ class Journal:
         return answer._replace(result=found or b"")
 
 
-def makes_calls(work: Work) -> bool:
-    """Whether the handler acts through journaled calls alone."""
-    return isinstance(work.node, Effect) and work.node.io
+def makes_calls(node: AnyNode) -> bool:
+    """Whether a node's handler acts through journaled calls alone."""
+    return isinstance(node, Effect) and node.io
 
 
 def report_of(store: Store, work: Work, outcome: Reported, now: int, inline_max: int) -> Report:
     """The report of an attempt's outcome, for which payloads are written. Raises `UnavailableError`."""
-    if makes_calls(work):
+    if makes_calls(work.node):
         return _with_calls(store, work, outcome, now, inline_max)
     key = work.key if isinstance(work.node, Effect) else ""
     named = {"tenant": work.tenant, "key": key}
@@ -150,13 +152,11 @@ def _with_calls(store: Store, work: Work, outcome: Reported, now: int, inline_ma
     """
     found = store.open_calls(work.task)
     if found and not (all(_may_repeat(call, now) for call in found) and _is_left(work, outcome)):
-        doubted = [call for call in found if _doubt(store, work, call)]
+        doubted = _doubt_all(store, work.task, work.node, found, work.trace)
         if not doubted:  # all of them were recorded meanwhile
             return _with_calls(store, work, outcome, now, inline_max)
-        evidence = "; ".join(f"{call.path} may have been made" for call in doubted)
         why = f": {outcome.error.message}" if isinstance(outcome, Failed) else ""
-        message = EffectInDoubt(work.cell, work.attempt, f"{evidence}{why}"[:2_000])
-        return Report(work.task, work.token, message, b"", None)
+        return Report(work.task, work.token, _in_doubt(work.task, doubted, why), b"", None)
     if found and isinstance(outcome, Succeeded):
         outcome = Failed(_unknown(work, found))
     return outcome_report(store, work.task, work.token, outcome, tenant=work.tenant, key="", inline_max=inline_max)
@@ -179,16 +179,49 @@ def _unknown(work: Work, found: Sequence[OpenCall]) -> Error:
     return Error(UNKNOWN_CALL, said, type="CallInDoubt", retryable=True)
 
 
-def _doubt(store: Store, work: Work, call: OpenCall) -> bool:
-    """Put one call in doubt; False when its result was recorded meanwhile."""
-    mail = doubt_mail(
-        work.task, call, f"{work.node.id} was to make it, and nothing tells whether it did", "engine", work.trace
-    )
-    return call.state == "IN_DOUBT" or store.doubt_call(call, work.attempt, mail)
+def doubts_of(state: State, task: TaskKey, node: AnyNode, calls: Sequence[OpenCall]) -> list[tuple[TaskKey, Body]]:
+    """The facts that nobody knows whether these calls of a node were made, and last that of the node itself.
+
+    What somebody has given up is no doubt any more.
+    """
+    facts: list[tuple[TaskKey, Body]] = []
+    doubted = []
+    for call in calls:
+        place = task._replace(path=call.path)
+        at = state.cells.get(_cell(place))
+        if at is None or not at.status.is_terminal:
+            doubted.append(call)
+        if at is None or at.status is CellStatus.ATTEMPT_FAILED:
+            facts.append((place, EffectInDoubt(_cell(place), task.attempt, _evidence(node))))
+    return [*facts, (task, _in_doubt(task, doubted))] if doubted else []
 
 
 def doubt_mail(task: TaskKey, call: OpenCall, evidence: str, actor: str, trace: str = "") -> Mail:
     """The fact that nobody knows whether a call was made."""
     place = task._replace(path=call.path)
-    body = EffectInDoubt(Cell(*place[1:4]), task.attempt, evidence)
+    body = EffectInDoubt(_cell(place), task.attempt, evidence)
     return Mail(task.run_id, dedupe_of(place, body), "EffectInDoubt", encode_mail(body), actor=actor, trace=trace)
+
+
+def _doubt_all(store: Store, task: TaskKey, node: AnyNode, calls: Sequence[OpenCall], trace: str) -> Sequence[OpenCall]:
+    """Put calls in doubt; gives those that are, the others were recorded meanwhile."""
+    evidence = _evidence(node)
+    return [
+        call
+        for call in calls
+        if call.state == "IN_DOUBT"
+        or store.doubt_call(call, task.attempt, doubt_mail(task, call, evidence, "engine", trace))
+    ]
+
+
+def _in_doubt(task: TaskKey, calls: Sequence[OpenCall], why: str = "") -> EffectInDoubt:
+    evidence = "; ".join(f"{call.path} may have been made" for call in calls)
+    return EffectInDoubt(_cell(task), task.attempt, f"{evidence}{why}"[:2_000])
+
+
+def _evidence(node: AnyNode) -> str:
+    return f"{node.id} was to make it, and nothing tells whether it did"
+
+
+def _cell(task: TaskKey) -> Cell:
+    return Cell(task.path, task.visit, task.item)

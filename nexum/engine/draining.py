@@ -21,7 +21,9 @@ from nexum.core.run.events import (
     Cell,
     DoubtResolved,
     EffectInDoubt,
+    NodeCancelled,
     NodeCompleted,
+    NodeFailed,
     NodeStopping,
     RunClosing,
     RunResumed,
@@ -34,20 +36,22 @@ from nexum.core.run.places import call_name
 from nexum.core.run.state import CellStatus, State
 from nexum.core.values import BLOB, Ref
 from nexum.crash import crash
-from nexum.engine.changes import changes, new_tasks, waiting_tasks
+from nexum.engine.calls import doubts_of, makes_calls
+from nexum.engine.changes import changes, new_tasks, task_key, waiting_tasks
 from nexum.engine.claims import seen_by_claims, stopped
 from nexum.engine.graphs import Graphs
 from nexum.engine.late import after_the_end, tell
 from nexum.engine.loading import extend, keep_snapshot, load, read_payload
 from nexum.engine.memory import SNAPSHOT_EVERY, Decoded, Known
-from nexum.engine.reports import dedupe_of
+from nexum.engine.reports import claimed_key, dedupe_of
 from nexum.engine.seal import seal
 from nexum.engine.suspending import cause_of
 from nexum.errors import UnavailableError
-from nexum.store.api import Drain, Mail, MailRow, SettledEffect, Store, TaskKey
+from nexum.store.api import Drain, Mail, MailRow, OpenCall, SettledEffect, Store, TaskKey
 
 MAX_ROUNDS = 20
 BATCH = 200
+_UNDER_WAY = frozenset({CellStatus.SCHEDULED, CellStatus.STOPPING})
 BUSY = "NX-S104"  # the row's holder looks for mail after letting go, and the sweeper comes by
 
 
@@ -174,11 +178,14 @@ class _Round:
 
     def append(self, message: Body, mail: Mail) -> None:
         """Advance by one message and write it; tasks that were told to stop before they began are answered at once."""
-        known, before = self._known, self._known.state
+        known = self._known
         self._seen.add(mail.dedupe)
         if mail.payload and isinstance(message, NodeCompleted | DoubtResolved | SkipRequested) and message.output:
             known.remember(message.output.hash, mail.payload)
-        message = seen_by_claims(self._held, before, message, self._now)
+        message = seen_by_claims(self._held, known.state, message, self._now, self._calls)
+        for key, told in self._doubted(message):
+            self.append(told, _own_mail(key, told))
+        before = known.state
         try:
             grown = grow(self._store, known, message, self._now)
         except UnavailableError:
@@ -203,8 +210,8 @@ class _Round:
             grown.events,
             rows,
             expected=known.hash,
-            applied=_applied(grown),
-            doubted=_doubted(grown.state, fact),
+            applied=self._applied(grown),
+            doubted=self._uncertain(grown.state, fact),
             settled=self._settled(grown, mail.payload),
         )
         self._held.apply(made)
@@ -217,7 +224,7 @@ class _Round:
             self._held.restore(known.state.tenant, added)
         self._result.ready.extend((task.queue, task.key) for task in added if task.not_before <= self._now)
         for key, told in self._stopped(grown):
-            self.append(told, Mail(key.run_id, dedupe_of(key, told), type(told).__name__, b"", actor="engine"))
+            self.append(told, _own_mail(key, told))
 
     def _settled(self, grown: Grown, payload: bytes) -> tuple[SettledEffect, ...]:
         """What results and resolved doubts make of effects; `payload` is what the fact has brought.
@@ -230,7 +237,7 @@ class _Round:
         found: list[SettledEffect] = []
         for event in grown.events:
             cell = getattr(event.body, "cell", RUN)
-            for key in _keys(grown.state, cell):
+            for key in self._keys(grown.state, cell):
                 ended = grown.state.cells[cell].status.is_terminal or call_name(cell)  # a call has no task to claim it
                 match event.body:
                     case NodeCompleted(by="attempt", output=output, reference=reference):
@@ -249,12 +256,65 @@ class _Round:
             result = payload or read_payload(self._store, self._known, output)
         return SettledEffect(key, "APPLIED", result, output.hash if output is not None else "", reference)
 
+    def _calls(self, task: TaskKey) -> Sequence[OpenCall]:
+        """The calls of a node whose outcome nobody knows."""
+        return self._store.open_calls(task) if makes_calls(self._known.plan.node_at(task.path)) else ()
+
+    def _doubted(self, message: Body) -> list[tuple[TaskKey, Body]]:
+        """What must be known before this message ends a node that journals calls: that calls of it may have been made."""
+        known = self._known
+        if not known.plan.calls:
+            return []
+        try:
+            grown = grow(self._store, known, message, self._now)
+        except UnavailableError:
+            raise
+        except Exception:  # noqa: BLE001 (it is decided again in a moment, and the run suspended)
+            return []
+        found: list[tuple[TaskKey, Body]] = []
+        for cell in (event.body.cell for event in grown.events if isinstance(event.body, NodeFailed | NodeCancelled)):
+            at = known.state.cells.get(cell)
+            node = known.plan.node_at(cell.path)
+            if at is not None and node is not None and at.status in _UNDER_WAY:
+                task = task_key(known.state.run_id, cell, at)
+                found.extend(doubts_of(known.state, task, node, self._calls(task)))
+        return found
+
+    def _applied(self, grown: Grown) -> tuple[str, ...]:
+        """The effects whose recorded results the run takes with these events."""
+        taken: list[str] = []
+        for event in grown.events:
+            body = event.body
+            if (isinstance(body, NodeCompleted) and body.by in ("attempt", "call")) or (
+                isinstance(body, DoubtResolved) and body.outcome == "happened"
+            ):
+                taken.extend(self._keys(grown.state, body.cell))
+        return tuple(taken)
+
+    def _uncertain(self, state: State, fact: Body) -> tuple[str, ...]:
+        """The effects whose outcome this fact makes uncertain: nobody waits for those of a run that is terminated."""
+        if isinstance(fact, EffectInDoubt):
+            return self._keys(state, fact.cell)
+        cells = fact.in_flight if isinstance(fact, RunTerminated) else ()
+        left = [call.key for cell in cells for call in self._calls(task_key(state.run_id, cell, state.cells[cell]))]
+        return (*(key for cell in cells for key in self._keys(state, cell)), *left)
+
+    def _keys(self, state: State, cell: Cell) -> tuple[str, ...]:
+        """The effect that the attempts of a cell claim; none where calls are journaled, which are claimed one by one."""
+        at = state.cells.get(cell)
+        key = claimed_key(self._known.plan, cell, at) if at is not None else ""
+        return (key,) if key else ()
+
     def _stopped(self, grown: Grown) -> list[tuple[TaskKey, Body]]:
         """What is known at once about cells that were just asked to stop: whose tasks nobody holds answers here."""
         state = grown.state
         cells = [event.body.cell for event in grown.events if isinstance(event.body, NodeStopping)]
         asked = [cell for cell in cells if state.cells[cell].status is CellStatus.STOPPING]
         return stopped(self._held, self._known.plan, state, asked, self._now) if asked else []
+
+
+def _own_mail(key: TaskKey, told: Body) -> Mail:
+    return Mail(key.run_id, dedupe_of(key, told), type(told).__name__, b"", actor="engine")
 
 
 def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown:
@@ -273,29 +333,3 @@ def needs_drain(body: Body) -> bool:
     """Whether an event may only be written with the run's row held: stops race with claims, doubts with late results."""
     decided = isinstance(body, DoubtResolved) and body.by == "reconcile"
     return decided or isinstance(body, RunClosing | NodeStopping)
-
-
-def _applied(grown: Grown) -> tuple[str, ...]:
-    """The effects whose recorded results the run takes with these events."""
-    taken: list[str] = []
-    for event in grown.events:
-        body = event.body
-        if (isinstance(body, NodeCompleted) and body.by in ("attempt", "call")) or (
-            isinstance(body, DoubtResolved) and body.outcome == "happened"
-        ):
-            taken.extend(_keys(grown.state, body.cell))
-    return tuple(taken)
-
-
-def _doubted(state: State, fact: Body) -> tuple[str, ...]:
-    """The effects whose outcome this fact makes uncertain: nobody waits for those of a run that is terminated."""
-    if isinstance(fact, EffectInDoubt):
-        return _keys(state, fact.cell)
-    if isinstance(fact, RunTerminated):
-        return tuple(key for cell in fact.in_flight for key in _keys(state, cell))
-    return ()
-
-
-def _keys(state: State, cell: Cell) -> tuple[str, ...]:
-    at = state.cells.get(cell)
-    return (at.key,) if at is not None and at.key else ()

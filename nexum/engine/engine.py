@@ -121,7 +121,7 @@ class Engine:
             report = patiently(lambda: report_of(self.store, work, reported, self._now(), self._inline_max))
             self._folded = True
             known = self._memory.get(work.task.run_id)
-            if known is None or self._always_drain or makes_calls(work):  # behind the facts of its calls
+            if known is None or self._always_drain or makes_calls(work.node):  # behind the facts of its calls
                 self._record_and_drain(report, work.trace)
                 following = None
             else:
@@ -215,9 +215,8 @@ class Engine:
             return None
         report = claim_report(self.store, claimed, tenant=known.state.tenant)
         if report is None and at.status is CellStatus.STOPPING:
-            key = claimed_key(known.plan, cell, at)
             quiet = quiet_after(claimed) if claimed.deliveries > 1 else 0
-            report = stop_report(task, claimed.token, tenant=known.state.tenant, key=key, claimed=True, quiet=quiet)
+            return self._stop(known, cell, at, task, claimed.token, quiet)
         if report is not None:
             return self._settle(known, report, keep=True)
         if at.status is not CellStatus.SCHEDULED:
@@ -321,13 +320,20 @@ class Engine:
         cell = Cell(claimed.path, claimed.visit, claimed.item)
         at = known.state.cells[cell]
         if at.status is CellStatus.STOPPING and at.attempt == claimed.attempt:
-            key = claimed_key(known.plan, cell, at)
-            report = stop_report(claimed, FIRST_TOKEN, tenant=known.state.tenant, key=key, claimed=True)
-            return self._settle(known, report, keep=True)
+            return self._stop(known, cell, at, claimed, FIRST_TOKEN, 0)
         if at.status is not CellStatus.SCHEDULED or at.attempt != claimed.attempt:
             return None
         max_run = made.new_tasks[made.claim].max_run
         return self._work(known, cell, at, claimed, FIRST_TOKEN, 1, max_run)
+
+    def _stop(self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, quiet: int) -> Work | None:
+        """A claimed attempt that was asked to stop before its handler began; `quiet` as in `stop_report`."""
+        key = claimed_key(known.plan, cell, at)
+        report = stop_report(task, token, tenant=known.state.tenant, key=key, claimed=True, quiet=quiet)
+        if not makes_calls(known.plan.node_at(cell.path)):
+            return self._settle(known, report, keep=True)
+        self._record_and_drain(report, known.trace)  # behind the facts of its calls
+        return None
 
     def _go_on(self, work: Work, outcome: Committed | TakenBack, *, keep: bool) -> Work | None:
         """After a transaction node: nothing is left to record, and what follows may be taken as anybody would."""

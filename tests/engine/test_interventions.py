@@ -203,7 +203,7 @@ def test_an_effect_that_a_worker_took_a_moment_before_is_not_skipped(direct: Dri
 
     with direct.store.drain(run, wait=True) as held:
         assert held is not None
-        seen = seen_by_claims(held, waiting, request, now)
+        seen = seen_by_claims(held, waiting, request, now, lambda _: ())
 
     assert seen == Ignored("SkipRequested", "an attempt has just begun")
     direct.handlers["pay"] = lambda work: {"id": "r1"}

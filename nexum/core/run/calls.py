@@ -48,7 +48,7 @@ def _after_call(state: State, cell: Cell, at: CellState) -> list[Body]:
         error = at.error
         assert error is not None
         if not error.retryable:
-            waits = above.status is CellStatus.IN_DOUBT
+            waits = above.status is CellStatus.IN_DOUBT and not doubtful_calls(state, parent)
             return [NodeFailed(cell, error), *([_given_up(parent, cell, error)] if waits else [])]
         if above.status.is_terminal:
             return [NodeCancelled(cell, "not made again")]
@@ -72,6 +72,9 @@ def _resumed(state: State, parent: Cell, above: CellState) -> Body:
         return failed_by_hand(parent, above.stopping.removeprefix(BY_HAND))
     if above.stopping:
         return NodeCancelled(parent, above.stopping)
+    for cell, at in _calls_given_up(state, parent):
+        assert at.error is not None
+        return _given_up(parent, cell, at.error)
     return RetryScheduled(parent, above.attempt + 1, state.now)
 
 
@@ -85,6 +88,13 @@ def _left_over(state: State, cell: Cell, at: CellState) -> list[Body]:
         return []
     left = [call for call in _open_calls(state, cell) if state.cells[call].status is CellStatus.ATTEMPT_FAILED]
     return [NodeCancelled(call, "not made again") for call in left]
+
+
+def _calls_given_up(state: State, parent: Cell) -> Iterator[tuple[Cell, CellState]]:
+    """Those that somebody has given up: a node whose handler counts on one cannot go on."""
+    for cell, at in sorted(state.cells.items()):
+        if at.status is CellStatus.FAILED and call_name(cell) and parent_of(cell) == parent:
+            yield cell, at
 
 
 def _open_calls(state: State, parent: Cell) -> Iterator[Cell]:
