@@ -11,9 +11,11 @@ from nexum.client.doubts import NOTHING, Decision, resolve
 from nexum.client.interventions import By, cancel, fail, retry, terminate
 from nexum.client.start import StartRequest, start
 from nexum.core.run.events import Cell
+from nexum.core.run.places import call_name
 from nexum.core.run.state import CellStatus, Phase, State
 from nexum.errors import ConflictError, UnavailableError
 from nexum.testing.sim.machine import SECOND
+from nexum.testing.sim.provider import Act
 from nexum.testing.sim.workflows import INPUTS
 
 if TYPE_CHECKING:
@@ -115,7 +117,7 @@ class Person:
         if at.status is CellStatus.PARKED:
             self._intervene(state, cell)
             return
-        if self._world.may_still_act(state.tenant, at.key):
+        if self._world.may_still_act(state, cell):
             return
         act = self._world.provider.done(state.tenant, at.key)
         rng = self._machine.rng
@@ -123,7 +125,7 @@ class Person:
         decision = Decision(
             *(state.run_id, cell, outcome, self.process.name, "I asked the provider"),
             reference=act.reference if act is not None else "",
-            response=7 if act is not None else NOTHING,
+            response=_response(cell, act) if act is not None else NOTHING,
         )
         self._machine.note("resolve", (outcome, cell))
         try:
@@ -140,6 +142,10 @@ class Person:
             (retry if rng.random() < 0.5 else fail)(self._store, state.run_id, cell, by, doorbell=self._bell)
         except (UnavailableError, ConflictError):
             return
+
+
+def _response(cell: Cell, act: Act) -> object:
+    return {"ref": act.reference} if call_name(cell) else 7
 
 
 def for_people(state: State) -> list[Cell]:

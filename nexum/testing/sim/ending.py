@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 from nexum.core.run.events import Cell
 from nexum.core.run.state import State
+from nexum.engine.calls import READ
 from nexum.testing.sim.clients import for_people
+from nexum.testing.sim.journals import INSIDE
 
 if TYPE_CHECKING:
     from nexum.testing.sim.world import World
@@ -67,7 +69,8 @@ def _judge_effects(world: World) -> None:
             say("I7", f"act {act.number} by {act.request.place}: its effect is {effect.state}")
     acts = {(act.request.tenant, act.request.key) for act in world.provider.acts}
     for name, effect in tables.effects.rows.items():
-        if effect.state in ("RECORDED", "APPLIED") and name not in acts:
+        asked = INSIDE in effect.path and effect.policy == READ
+        if effect.state in ("RECORDED", "APPLIED") and name not in acts and not asked:
             say("I7", f"effect {effect.key} of {effect.path} is {effect.state}, but nothing happened")
 
 

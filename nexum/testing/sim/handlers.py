@@ -7,7 +7,9 @@ from collections.abc import Callable
 from nexum.core.canonical import canonical_bytes, from_bytes
 from nexum.core.graph.nodes import Effect, Llm
 from nexum.core.run.events import Error
+from nexum.engine.calls import Journal
 from nexum.engine.work import Failed, Outcome, Succeeded, Work
+from nexum.testing.sim.calls import Calling
 from nexum.testing.sim.faults import Fate, Faults
 from nexum.testing.sim.machine import SECOND, Machine
 from nexum.testing.sim.provider import Provider, Request
@@ -19,25 +21,30 @@ FAILED = "NX-R200"
 class Handlers:
     """Executes work in the fiber that calls; `kill` does to its process what a fate says."""
 
-    def __init__(self, machine: Machine, faults: Faults, provider: Provider, kill: Callable[[Fate], None]) -> None:
+    def __init__(
+        self, machine: Machine, faults: Faults, provider: Provider, calling: Calling, kill: Callable[[Fate], None]
+    ) -> None:
         self._lethal: dict[tuple[str, str], bool] = {}
         self._kill = kill
+        self._calling = calling
         self._machine = machine
         self._faults = faults
         self._provider = provider
 
-    def execute(self, work: Work) -> Outcome:
-        """The outcome of one attempt; takes its time."""
+    def execute(self, work: Work, journal: Callable[[], Journal]) -> Outcome:
+        """The outcome of one attempt; takes its time. `journal` is asked for by a handler that makes calls."""
         self._machine.note("execute", work.task)
         if "/reconcile" in work.cell.path:
             return self._ask(work)
-        if isinstance(work.node, Effect):
+        if isinstance(work.node, Effect) and not work.node.io:
             return self._effect(work)
         self._think()
         if self._is_lethal(work):
             self._kill(Fate.KILLED_BEFORE)
         if self._faults.strikes("handler failed", 0.2):
             return self._failed(work)
+        if isinstance(work.node, Effect):
+            return self._calling.execute(work, journal(), value_of(work))
         if isinstance(work.node, Llm) and self._faults.strikes("answer invalid", 0.3):
             error = Error("NX-L210", "the answer does not fit", type="InvalidAnswer")
             return Failed(error, repairable=True, raw=b'"nonsense"')

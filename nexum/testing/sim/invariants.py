@@ -25,6 +25,9 @@ INVARIANTS = {
     "I24": "after the healing no mail and no task is left",
     "I25": "a READY task is announced ever more rarely (each commit)",
     "C3": "an effect moves only as its state machine says, and is forgotten only when it was certainly not sent (each commit)",
+    "J1": "no node ends over a call of which nobody knows whether it was made (each commit)",
+    "J2": "a call is claimed only by the holder of its node's task (each commit)",
+    "J3": "every execution of a handler is given what its calls brought the first time (each execution)",
     "S1": "a session is never declared dead whose process lives and was not kept from beating (each commit)",
     "E0": "no exception of the engine reaches a worker, a scheduler, a client or a person, but those that are declared",
 }

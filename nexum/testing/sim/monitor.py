@@ -26,6 +26,7 @@ from nexum.store.api import EventRow
 from nexum.store.memory import MemoryStore
 from nexum.store.memory.transaction import Change
 from nexum.store.shapes import SILENCE
+from nexum.testing.sim.journals import INSIDE, Journals
 from nexum.testing.sim.machine import SECOND, Machine, Process
 from nexum.testing.sim.provider import Act
 
@@ -68,6 +69,7 @@ class Monitor:
         self.ready_since: dict[object, int] = {}
         self.commits = 0
         self.violations: list[Violation] = []
+        self.journals = Journals(self.say)
         self._on: dict[str, Callable[[Change], None]] = {
             "nexum_effects": self._effect,
             "nexum_tasks": self._task,
@@ -165,6 +167,7 @@ class Monitor:
             state = fold(state, event)
             self._check_refs(run, event)
         run.state = state
+        self.journals.ended(self._tables, state, events)
 
     def _settled(self, run: Watched, state: State, fact: Event) -> tuple[Event, ...]:
         while True:
@@ -271,6 +274,8 @@ class Monitor:
 
     def _effect(self, change: Change) -> None:
         before, after = change.before, change.after
+        if after is not None and after.state == "CLAIMED" and INSIDE in after.path:
+            self.journals.claimed(self._tables, after)
         if before is None:
             return
         if after is None:
@@ -284,7 +289,11 @@ class Monitor:
         if (before.run_id, before.path) == (after.run_id, after.path) and before.input_hash != after.input_hash:
             self.say("I8", f"the input of effect {before.key} changed")
         name, args = self._machine.call
-        if name in ("step", "record") and after.state != before.state and before.run_id == args[0].task.run_id:
+        if (
+            name in ("step", "record", "end_call")
+            and after.state != before.state
+            and before.run_id == args[0].task.run_id
+        ):
             outcome = args[0].effect
             if outcome is not None and outcome.key == after.key and outcome.token != after.token:
                 self.say("I9", f"token {outcome.token} changed effect {after.key}, which stands at {after.token}")

@@ -70,6 +70,7 @@ class Wire:
             raise
         else:
             self._process.drains.discard(mine)
+            self._machine.call = ("commit", (run_id,))
             transaction.__exit__(None, None, None)
             self.after(fate)
         finally:

@@ -17,6 +17,7 @@ from nexum.errors import UnavailableError
 from nexum.store.api import Claimed, SessionRow
 from nexum.testing.sim.broker import Ring
 from nexum.testing.sim.machine import SECOND, Exit, Fiber, Lock, Process
+from nexum_workers.early import Early
 from nexum_workers.outcome import overtime
 
 if TYPE_CHECKING:
@@ -204,7 +205,8 @@ class Child:
             began = self._machine.now
             self._executing.add(work.task)
             self._world.monitor.begins(self.process, work)
-            outcome = self._world.handlers.execute(work)
+            early = Early(self._engine, work, inline_max=self._world.inline_max)
+            outcome = self._world.handlers.execute(work, early.journal)
             late = bool(work.max_run) and self._machine.now - began > work.max_run
             if late:  # the watchdog says what became of it, and ends the process
                 outcome = overtime(work.node, work.max_run)

@@ -8,6 +8,7 @@ from typing import Any
 from nexum.core.graph.nodes import Compensation, Compute, Effect, Handler, Llm, Param, Read, Reconciliation
 from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import AnyNode, Graph
+from nexum.testing.sim.calls import script
 from nexum.testing.sim.machine import SECOND
 from nexum.testing.sim.provider import LAG, LONGEST, PATIENCE, Profile
 
@@ -70,9 +71,17 @@ def _effect(rng: random.Random, shared: dict[str, Any]) -> Effect:
         shared["after"] = ()
         shared["when"] = ""
     doubt = Dedupes(ttl=promises.ttl) if promises.dedupes and rng.random() < 0.75 else Hold()
+    if rng.random() < 0.25:
+        return _calling(rng, tool, key, shared)
     return Effect(
         tool=tool, key=key, doubt=doubt, reconcile=_asking(rng, shared), compensate=_undo(rng, shared), **shared
     )
+
+
+def _calling(rng: random.Random, tool: str, key: str, shared: dict[str, Any]) -> Effect:
+    """An effect that makes journaled calls; doubt is about a call, so that there is nobody to ask about the node."""
+    shared["handler"] = Handler(ref=f"sim:{shared['id']}:{script(rng, TOOLS)}")
+    return Effect(tool=tool, key=key, io=True, compensate=None if key else _undo(rng, shared), **shared)
 
 
 def _asking(rng: random.Random, shared: dict[str, Any]) -> Reconciliation | None:

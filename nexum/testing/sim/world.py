@@ -12,10 +12,13 @@ from nexum.broker.doorbell import Doorbell
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.events import Cell
+from nexum.core.run.fold import parent_of
+from nexum.core.run.places import call_name
 from nexum.core.run.state import State
 from nexum.store.api import VersionRow
 from nexum.store.memory import MemoryStore
 from nexum.testing.sim.broker import Bell, Broker, Listener
+from nexum.testing.sim.calls import Calling
 from nexum.testing.sim.clients import Person, Promise, Web, for_people
 from nexum.testing.sim.clocks import EPOCH, DatabaseClock, virtual
 from nexum.testing.sim.ending import judge, unfinished
@@ -78,7 +81,8 @@ class World:
         self.monitor.watch(self.store)
         self.broker = Broker(self.machine, self.faults)
         self.provider = Provider(self.machine, self.faults, TOOLS, self.monitor.acted)
-        self.handlers = Handlers(self.machine, self.faults, self.provider, self._kill_me)
+        calling = Calling(self.machine, self.faults, self.provider, TOOLS, self.monitor)
+        self.handlers = Handlers(self.machine, self.faults, self.provider, calling, self._kill_me)
         self.promises: list[Promise] = []
         self.hosts: list[Host] = []
         self.others: list[Any] = []
@@ -127,11 +131,13 @@ class World:
             for cell in for_people(run.state):
                 yield run.state, cell
 
-    def may_still_act(self, tenant: str, key: str) -> bool:
-        """Whether a request under this key is under way, or a process may yet send one."""
-        if self.provider.flying[tenant, key] > 0:
+    def may_still_act(self, state: State, cell: Cell) -> bool:
+        """Whether a request under the key of a cell is under way, or a process may yet send one."""
+        key, node = state.cells[cell].key, parent_of(cell)
+        keys = {key, state.cells[node].key} if node is not None and call_name(cell) else {key}
+        if self.provider.flying[state.tenant, key] > 0:
             return True
-        return any(key == held for p in self._processes if not p.is_dead for held, _ in p.holding.values())
+        return any(held in keys for p in self._processes if not p.is_dead for held, _ in p.holding.values())
 
     def _is_well(self, session: str) -> bool:
         """Whether the process of a session lives and was never kept from beating."""
@@ -144,7 +150,8 @@ class World:
         """Kill or stop a process, or the whole machine that it runs on."""
         rng = self.machine.rng
         host = next((host for host in self.hosts if process in host.processes), None)
-        whole = host is not None and (process is host.parent or rng.random() < 0.25)
+        often = 0.5 if fate is Fate.STOPPED else 0.25  # one alone that stands still is beaten for by its parent
+        whole = host is not None and (process is host.parent or rng.random() < often)
         for each in host.processes if host is not None and whole else [process]:
             if fate is Fate.STOPPED:
                 each.stop(int(self.lease * rng.choice([0.3, 1.5, 3]) * (0.5 + rng.random())))

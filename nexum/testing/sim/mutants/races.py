@@ -8,21 +8,23 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import nexum.core.run.accept
+import nexum.engine.calls
 import nexum.engine.draining
 import nexum.engine.engine
 import nexum.engine.handing
 import nexum.engine.loading
 import nexum.engine.sweep
 import nexum.store.memory.advancing
+import nexum.store.memory.calls
 import nexum.store.memory.claiming
 import nexum.store.memory.leases
 import nexum.store.memory.steps
 import nexum.store.memory.sweeping
 import nexum_orchestrator.sessions
 from nexum.core.run.codec import decode_mail
-from nexum.engine.reports import record_of
+from nexum.engine.reports import outcome_report, record_of
 from nexum.errors import UnavailableError
-from nexum.store.api import TaskKey
+from nexum.store.api import CallAnswer, TaskKey
 from nexum.store.memory.draining import HeldRun
 from nexum.store.memory.store import MemoryStore
 
@@ -226,6 +228,22 @@ def _stale(original: Any) -> Any:
     return current
 
 
+def _any_arguments(original: Any) -> Any:
+    return lambda found, call, now: original(found, call._replace(input_hash=found.input_hash), now)
+
+
+def _outcome_alone(original: Any) -> Any:
+    def report(store: Any, work: Any, outcome: Any, now: int, inline_max: int) -> Any:
+        named = {"tenant": work.tenant, "key": "", "inline_max": inline_max}
+        return outcome_report(store, work.task, work.token, outcome, **named)
+
+    return report
+
+
+def _not_kept(original: Any) -> Any:
+    return lambda self, name, arguments, result: CallAnswer("")
+
+
 _ENGINE = nexum.engine.engine.Engine
 _SWEEPER = nexum.engine.sweep.Sweeper
 _VIGIL = nexum_orchestrator.sessions.Vigil
@@ -276,6 +294,15 @@ MUTANTS = (
     ),
     Mutant("R30", "giving back by compare-and-set", [Swap(_mem.leases, "requeue", _requeues_anything)]),
     Mutant("R32", "claiming only what one serves", [Swap(_mem.claiming, "claim", _any_queue)]),
+    Mutant("R34", "comparing the arguments of a call", [Swap(_mem.calls, "judge_call", _any_arguments)]),
+    Mutant("R34", "journaling what was read", [Swap(nexum.engine.calls.Journal, "keep", _not_kept)]),
+    Mutant(
+        "R35",
+        "asking for a node's calls when its attempt has ended, and when something else ends it",
+        [Swap(nexum.engine.calls, "_with_calls", _outcome_alone), Swap(_ROUND, "_doubted", _gives(()))],
+    ),
+    Mutant("R35", "asking for its calls when something else ends a node", [Swap(_ROUND, "_doubted", _gives(()))]),
+    Mutant("R36", "asking who holds the node's task", [Swap(_mem.calls, "_holds", _gives(True))]),
     Mutant("R46", "snapshots that are what the events fold to", [Swap(nexum.engine.loading, "freeze", _forgetful)]),
     Mutant("R51", "adopting lost claims", [Swap(_ENGINE, "adopt", _gives(()))]),
     Mutant(
@@ -294,10 +321,7 @@ ELSEWHERE = {
     "R24": "no timer storm is played: the sweeper's batches are bounded",
     "R31": "cannot exist: graphs are data in the database, and deciding calls no user code",
     "R33": "child runs are not built",
-    "R34": "io.call is not simulated yet: tests/engine, tests/workers",
-    "R35": "io.call is not simulated yet",
-    "R36": "io.call is not simulated yet",
-    "R37": "io.call is not simulated yet",
+    "R37": "a matter of cost: what reads is journaled without a claim, and calls are played both ways",
     "R38": "results that cannot be stored are made by the worker's codec: tests/workers",
     "R39": "repair rounds are cells of their own: tests of the core",
     "R40": "blobs are not collected yet",
