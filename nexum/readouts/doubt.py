@@ -21,14 +21,16 @@ from nexum.core.run.events import (
     NodeFailed,
     ReconcileRequested,
 )
+from nexum.core.run.places import call_name
 from nexum.core.run.plan import plan_of
 from nexum.core.run.standing import span
 from nexum.core.run.state import CellStatus
+from nexum.core.values import HERE
 from nexum.readouts.document import Document, Instant, View
 from nexum.readouts.history import body_of
 from nexum.readouts.node import InputView, input_views
 from nexum.readouts.payload import Bodies
-from nexum.readouts.run import STATES, Facts, header, read_facts, state_of
+from nexum.readouts.run import STATES, Facts, graph_of, header, read_facts, state_of
 from nexum.readouts.runs import RunLine
 from nexum.store.doubts import ClaimerRow, DoubtRow, doubts, effect_of, evidence_of
 from nexum.store.reading import ToldRow
@@ -40,7 +42,7 @@ UNKNOWN = "Nexum does not know whether this happened. Sending again with a new k
 
 
 class DoubtLine(View):
-    """An effect in a list. `path` is that of its cell; `policy` says what the author declared about doubt."""
+    """An effect in a list. `path` is that of its cell; `policy` is what the author declared about doubt: dedupes, hold or asks."""
 
     key: str
     tenant: str
@@ -70,6 +72,11 @@ class DoubtLine(View):
     def node_id(self) -> str:
         """The node of the graph."""
         return self.path.partition("/")[0]
+
+    @property
+    def call(self) -> str:
+        """The name of the call that it is, inside its node; "" for a node's own effect."""
+        return call_name(Cell(self.path))
 
     @property
     def place(self) -> str:
@@ -160,18 +167,30 @@ def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: in
     """The effects in doubt of open runs; only those of a workflow or a tenant when it is named."""
     found = doubts(store, workflow=workflow, tenant=tenant, limit=limit + 1)
     twice = suspicions(store, workflow=workflow, tenant=tenant)
+    asked = _asked(store, found)
     return DoubtList(
         form="nexum.effects-in-doubt/1",
-        effects=tuple(line_of(row) for row in found[:limit]),
+        effects=tuple(line_of(row, asks=(row.workflow, row.version, row.path) in asked) for row in found[:limit]),
         more_than=len(found) > limit,
         suspected=tuple(SuspicionView(**row._asdict()) for row in twice[:MOST]),
         now=store.now(),
     )
 
 
-def line_of(row: DoubtRow) -> DoubtLine:
-    """An effect's row as a line."""
-    return DoubtLine(**{name: value for name, value in row._asdict().items() if name != "status"})
+def _asked(store: Verbs, rows: list[DoubtRow]) -> set[tuple[str, str, str]]:
+    """Of which held effects the provider can be asked: workflow, version and node; one query for each version."""
+    found = set()
+    for workflow, version in sorted({(row.workflow, row.version) for row in rows if row.policy == "hold"}):
+        graph, _ = graph_of(store, workflow, version)
+        nodes = graph.nodes if graph is not None else ()
+        found |= {(workflow, version, n.id) for n in nodes if isinstance(n, Effect) and n.reconcile is not None}
+    return found
+
+
+def line_of(row: DoubtRow, *, asks: bool = False) -> DoubtLine:
+    """An effect's row as a line; with `asks` its provider can be asked."""
+    values = {name: value for name, value in row._asdict().items() if name != "status"}
+    return DoubtLine(**{**values, "policy": "asks"} if asks else values)
 
 
 def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
@@ -190,7 +209,7 @@ def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
     state = "in_doubt" if held else _state_of(facts, cell)
     return DoubtDetail(
         form="nexum.effect-in-doubt/1",
-        effect=line_of(row),
+        effect=line_of(row, asks=node is not None and node.reconcile is not None),
         run=header(store, facts),
         held=held,
         state=state,
@@ -201,7 +220,7 @@ def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
         output=node.output if node is not None else {},
         next_nodes=_next_nodes(facts, row.path),
         asking=_asking(facts, node, cell),
-        evidence=tuple(sorted(_evidence(store, facts, row, claimer), key=lambda m: (m.at, m.seq))),
+        evidence=tuple(sorted(_evidence(store, facts, row, claimer, bodies), key=lambda m: (m.at, m.seq))),
         now=facts.now,
     )
 
@@ -268,7 +287,7 @@ def _asking(facts: Facts, node: Effect | None, cell: Cell) -> AskingView:
     )
 
 
-def _evidence(store: Verbs, facts: Facts, row: DoubtRow, by: ClaimerRow | None) -> Iterator[MomentView]:
+def _evidence(store: Verbs, facts: Facts, row: DoubtRow, by: ClaimerRow | None, bodies: Bodies) -> Iterator[MomentView]:
     cell, claimer = Cell(row.path, row.visit, row.item), _name(by)
     if row.first_sent_at:
         who = claimer if row.first_sent_at == row.claimed_at else ""
@@ -279,7 +298,7 @@ def _evidence(store: Verbs, facts: Facts, row: DoubtRow, by: ClaimerRow | None) 
         yield _moment(by.ended_at, "worker ended", by.proof, claimer)
     for event in facts.told:
         if event.path.startswith(f"{cell.path}/") or Cell(event.path, event.visit, event.item) == cell:
-            yield from _told(facts, event)
+            yield from _told(facts, event, bodies)
     for report in evidence_of(store, row.tenant, row.key):
         told = f"{report.state.lower()}, not applied" + (f"; reference {report.reference}" if report.reference else "")
         yield _moment(report.at, "late report", told, facts.crew.worker(report.session))
@@ -289,7 +308,7 @@ def _name(by: ClaimerRow | None) -> str:
     return f"{by.host}:{by.pid}" if by is not None else ""
 
 
-def _told(facts: Facts, event: ToldRow) -> Iterator[MomentView]:
+def _told(facts: Facts, event: ToldRow, bodies: Bodies) -> Iterator[MomentView]:
     try:
         body = body_of(event)
     except (KeyError, TypeError, ValueError):
@@ -299,7 +318,7 @@ def _told(facts: Facts, event: ToldRow) -> Iterator[MomentView]:
         case ReconcileRequested():
             yield _moment(event.at, "somebody had the provider asked", body.reason, who, event.seq)
         case NodeCompleted() if body.answer:
-            told = f"reference {body.reference}" if body.reference else ""
+            told = f"reference {body.reference}" if body.reference else _said(bodies, event, body)
             yield _moment(event.at, f"provider asked: {body.answer.replace('_', ' ')}", told, who, event.seq)
         case AttemptFailed() if "/reconcile." in event.path:
             told = f"{body.error.code} {body.error.message}"
@@ -323,6 +342,14 @@ def _told(facts: Facts, event: ToldRow) -> Iterator[MomentView]:
             yield _moment(event.at, "result recorded", told, who, event.seq)
         case NodeFailed():
             yield _moment(event.at, "failed for good", f"{body.error.code} {body.error.message}", who, event.seq)
+
+
+def _said(bodies: Bodies, event: ToldRow, body: NodeCompleted) -> str:
+    """Why the provider cannot tell, in the handler's words: a payload, for those who may read payloads."""
+    if body.answer != "cannot_tell":
+        return ""
+    view = bodies.view("", body.output._replace(seq=event.seq) if body.output.seq == HERE else body.output)
+    return str(view.value) if view.given else ""
 
 
 def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0) -> MomentView:

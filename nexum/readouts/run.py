@@ -121,7 +121,7 @@ def read_facts(store: Verbs, run_id: str) -> Facts | None:
         return None
     told = reading.history(store, run_id)
     history = tell(run_id, row.tenant, told)
-    graph, trouble = _graph(store, row)
+    graph, trouble = graph_of(store, row.workflow, row.version)
     default = store.default_version(row.workflow)
     now = store.now()
     return Facts(
@@ -308,12 +308,13 @@ def error_view(error: object, *, trace: bool = False) -> ErrorView:
     )
 
 
-def _graph(store: Verbs, row: RunRow) -> tuple[Graph | None, str]:
-    found = store.version(row.workflow, row.version)
+def graph_of(store: Verbs, workflow: str, version: str) -> tuple[Graph | None, str]:
+    """The graph of a version, or None and why it cannot be shown."""
+    found = store.version(workflow, version)
     if found is None:
-        return None, f"NX-R405: version {row.version} is not in the registry. The events below are complete."
+        return None, f"NX-R405: version {version} is not in the registry. The events below are complete."
     try:
-        return read_graph(found.graph, row.version), ""
+        return read_graph(found.graph, version), ""
     except InternalError as error:
         return None, f"{error.code}: {error.message}. The events below are complete."
 

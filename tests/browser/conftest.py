@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -20,6 +21,7 @@ from nexum.store.connect import open_store
 from nexum.store.django import migrate
 from nexum.testing.samples import MINUTE, Clock, Stage, fill
 from nexum.testing.site import serving
+from troubled import calls_in_doubt, trouble
 
 
 def failing(breaker: Breaker, now: int) -> Breaker:
@@ -42,14 +44,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
     address = f"sqlite:///{folder / 'runs.sqlite3'}"
     migrate(address)
-    clock = Clock(time.time_ns() // 1000 - 24 * MINUTE)
+    clock = Clock(time.time_ns() // 1000 - 30 * MINUTE)
     filled = fill(open_store(address, clock=clock), clock, more=40)
-    filled.ids["doubt_key"] = read_doubts(filled.store).effects[0].key
+    trouble(filled)
+    with closing(open_store(address)) as other:
+        filled.ids["doubt_calls"] = calls_in_doubt(other)
+    keys = {line.run_id: line.key for line in read_doubts(filled.store).effects}
+    for name in ("in_doubt", "doubt_dedupes", "doubt_asked", "doubt_calls"):
+        filled.ids[f"{name}_key"] = keys[filled.ids[name]]
     override(
         filled.store, "stripe.refund", "open", actor="mika", reason="the provider announced maintenance", seconds=3600
     )
     change(filled.store, "default", "openai:gpt-4o-mini-with-a-name-that-is-longer-than-its-card", failing)
-    filled.ids["dead_group"] = read_dead(filled.store).groups[0].fingerprint
+    groups = {group.workflow: group.fingerprint for group in read_dead(filled.store).groups}
+    filled.ids |= {"dead_group": groups["RefundAgent"], "dead_parked": groups["Payout"]}
     filled.store.close()
     live = open_store(address)
     with serving(address, folder) as url:
