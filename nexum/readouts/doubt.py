@@ -16,6 +16,7 @@ from nexum.core.run.events import (
     AttemptFailed,
     Cell,
     DoubtResolved,
+    DuplicateAcknowledged,
     EffectInDoubt,
     NodeCompleted,
     NodeFailed,
@@ -34,7 +35,7 @@ from nexum.readouts.run import STATES, Facts, graph_of, header, read_facts, stat
 from nexum.readouts.runs import RunLine
 from nexum.store.doubts import ClaimerRow, DoubtRow, doubts, effect_of, evidence_of
 from nexum.store.reading import ToldRow
-from nexum.store.suspicions import suspicions
+from nexum.store.suspicions import SuspicionRow, suspicions
 from nexum.store.verbs import Verbs
 
 MOST = 500  # effects of one list
@@ -86,7 +87,10 @@ class DoubtLine(View):
 
 
 class SuspicionView(View):
-    """An effect that may have been done twice: a late result under `reference` that differs from what is `recorded`."""
+    """An effect that may have been done twice: a late result under `reference` that differs from what is `recorded`.
+
+    `actor` has looked into it, for a `reason`, at `acknowledged_at`; null there while nobody has.
+    """
 
     tenant: str
     key: str
@@ -104,18 +108,30 @@ class SuspicionView(View):
     workflow: str
     version: str
     status: str
+    number: int
+    visit: int
+    item: int
+    actor: str
+    reason: str
+    acknowledged_at: Instant
 
 
 class DoubtList(Document):
     """Effects in doubt, the one that was claimed first at the top. With `more_than` there are more than are listed.
 
-    `suspected` are those that may have been done twice.
+    `suspected` are those that may have been done twice, `alarms` of which nobody has acknowledged.
     """
 
     effects: tuple[DoubtLine, ...]
     more_than: bool
     suspected: tuple[SuspicionView, ...]
+    alarms: int
     now: Instant
+
+    @property
+    def acknowledged(self) -> int:
+        """How many of what may have been done twice somebody has looked into."""
+        return len(self.suspected) - self.alarms
 
 
 class MomentView(View):
@@ -160,7 +176,13 @@ class DoubtDetail(Document):
     next_nodes: tuple[str, ...]
     asking: AskingView
     evidence: tuple[MomentView, ...]
+    suspected: tuple[SuspicionView, ...]
     now: Instant
+
+    @property
+    def alarms(self) -> tuple[SuspicionView, ...]:
+        """What may have been done twice, and nobody has looked into."""
+        return tuple(view for view in self.suspected if not view.acknowledged_at)
 
 
 def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: int = MOST) -> DoubtList:
@@ -172,9 +194,15 @@ def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: in
         form="nexum.effects-in-doubt/1",
         effects=tuple(line_of(row, asks=(row.workflow, row.version, row.path) in asked) for row in found[:limit]),
         more_than=len(found) > limit,
-        suspected=tuple(SuspicionView(**row._asdict()) for row in twice[:MOST]),
+        suspected=_suspected(twice[:MOST]),
+        alarms=sum(not row.acknowledged_at for row in twice[:MOST]),
         now=store.now(),
     )
+
+
+def _suspected(rows: list[SuspicionRow]) -> tuple[SuspicionView, ...]:
+    """What nobody has looked into comes first."""
+    return tuple(SuspicionView(**row._asdict()) for row in sorted(rows, key=lambda row: bool(row.acknowledged_at)))
 
 
 def _asked(store: Verbs, rows: list[DoubtRow]) -> set[tuple[str, str, str]]:
@@ -221,6 +249,7 @@ def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
         next_nodes=_next_nodes(facts, row.path),
         asking=_asking(facts, node, cell),
         evidence=tuple(sorted(_evidence(store, facts, row, claimer, bodies), key=lambda m: (m.at, m.seq))),
+        suspected=_suspected(suspicions(store, key=row.key)),
         now=facts.now,
     )
 
@@ -333,6 +362,8 @@ def _told(facts: Facts, event: ToldRow, bodies: Bodies) -> Iterator[MomentView]:
             yield _moment(event.at, f"attempt {body.attempt} ended badly", told, who, event.seq)
         case EffectInDoubt():
             yield _moment(event.at, "in doubt", body.evidence, who, event.seq)
+        case DuplicateAcknowledged():
+            yield _moment(event.at, "what came too late was looked into", body.reason, who, event.seq)
         case DoubtResolved():
             decided = {"happened": "it happened", "did_not_happen": "it did not happen", "abandon": "given up"}
             told = body.evidence + (f" (reference {body.reference})" if body.reference else "")

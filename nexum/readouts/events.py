@@ -10,6 +10,7 @@ from nexum.core.run.events import (
     Body,
     CancelRequested,
     DoubtResolved,
+    DuplicateAcknowledged,
     DuplicateEffectSuspected,
     EffectInDoubt,
     FailRequested,
@@ -206,6 +207,8 @@ def _said(body: Body, at: int) -> str:
         case DuplicateEffectSuspected():
             came = body.reference or "a late result"
             return f"may have been done twice: {came}, recorded {body.recorded or 'otherwise'}"
+        case DuplicateAcknowledged():
+            return f"looked into, may have been done twice: {body.reason}"
         case SenderEnded():
             return "whoever sent it is dead for certain"
         case ReconcileRequested():

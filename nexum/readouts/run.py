@@ -69,7 +69,8 @@ class NodeLine(View):
 class SuspicionView(View):
     """A late result that differs from what is recorded of an effect: it may have been done twice (NX-E230).
 
-    `recorded` and `came` are references, or the beginnings of hashes; `recorded` is "" where the effect was given up.
+    `recorded` and `came` are references, or the beginnings of hashes; `recorded` is "" where the effect was given up. `actor` has
+    looked into it, for a `reason`; "" while nobody has.
     """
 
     node: str
@@ -77,6 +78,8 @@ class SuspicionView(View):
     recorded: str
     came: str
     at: Instant
+    actor: str
+    reason: str
 
 
 class RunDetail(Document):
@@ -179,6 +182,8 @@ def suspected(store: Verbs, run_id: str) -> tuple[SuspicionView, ...]:
             recorded=row.recorded or row.recorded_hash[:12],
             came=row.reference or row.result_hash[:12],
             at=row.at,
+            actor=row.actor,
+            reason=row.reason,
         )
         for row in suspicions(store, run_id=run_id)
     )

@@ -10,15 +10,18 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
 
+from nexum.core.run.codec import decode
+from nexum.core.run.events import Cell, DuplicateAcknowledged
 from nexum.store.reading import Reader
 from nexum.store.rows import clean
-from nexum.store.tables import effect_evidence, effects, runs
+from nexum.store.tables import effect_evidence, effects, events, late_arrivals, runs
 
 
 class SuspicionRow(NamedTuple):
     """A late result of an effect, what is recorded of it, and the run that the late result came for.
 
-    `state` is the effect's; `recorded` and `recorded_hash` are "" when it was given up. Times are microseconds.
+    `state` is the effect's; `recorded` and `recorded_hash` are "" when it was given up. Times are microseconds. `number` is the
+    evidence's own; `actor` acknowledged it at `acknowledged_at` for a `reason` ("" and 0: nobody has).
     """
 
     tenant: str
@@ -37,6 +40,12 @@ class SuspicionRow(NamedTuple):
     workflow: str
     version: str
     status: str
+    number: int = 0
+    visit: int = 1
+    item: int = -1
+    actor: str = ""
+    reason: str = ""
+    acknowledged_at: int = 0
 
 
 class SuspicionSum(NamedTuple):
@@ -55,15 +64,21 @@ _COLUMNS = (
     *(_ITS[name] for name in SuspicionRow._fields[7:11]),
     case((_STANDS, _ITS.reference), else_="").label("recorded"),
     case((_STANDS, _ITS.result_hash), else_="").label("recorded_hash"),
-    *(runs.c[name] for name in SuspicionRow._fields[13:]),
+    *(runs.c[name] for name in SuspicionRow._fields[13:16]),
+    _LATE.id,
+    _ITS.visit,
+    _ITS.item,
 )
 
 
 def suspicions(
-    store: Reader, *, workflow: str = "", tenant: str = "", run_id: str = "", limit: int = 1_000
+    store: Reader, *, workflow: str = "", tenant: str = "", run_id: str = "", key: str = "", limit: int = 1_000
 ) -> list[SuspicionRow]:
-    """Late results that differ from what is recorded, the newest first; only those of a workflow, tenant or run if named."""
-    given = {runs.c.workflow: workflow, runs.c.tenant: tenant, runs.c.run_id: run_id}
+    """Late results that differ from what is recorded, the newest first; only those of a workflow, tenant, run or key.
+
+    Those that somebody has acknowledged are among them, and say so.
+    """
+    given = {runs.c.workflow: workflow, runs.c.tenant: tenant, runs.c.run_id: run_id, _LATE.key: key}
     narrow = [column == clean(value) for column, value in given.items() if value]
     chosen = (
         select(*_COLUMNS)
@@ -72,7 +87,35 @@ def suspicions(
         .order_by(_LATE.at.desc(), _LATE.id.desc())
         .limit(limit)
     )
-    return [SuspicionRow(*row) for row in store.select(chosen)]
+    return _with_acknowledgements(store, [SuspicionRow(*row) for row in store.select(chosen)])
+
+
+def acknowledgement_of(number: int) -> str:
+    """The dedupe key under which this piece of evidence is acknowledged, once."""
+    return f"acknowledged|{number}"
+
+
+def _with_acknowledgements(store: Reader, found: list[SuspicionRow]) -> list[SuspicionRow]:
+    """Who has acknowledged which; of a run that had ended, that stands among its late arrivals."""
+    if not found:
+        return found
+    run_ids = sorted({row.run_id for row in found})
+    names = [acknowledgement_of(row.number) for row in found]
+    known: dict[tuple[str, str], tuple[str, int, bytes]] = {}
+    for table in (events.c, late_arrivals.c):
+        chosen = select(table.run_id, table.dedupe, table.actor, table.at, table.body).where(
+            table.run_id.in_(run_ids), table.dedupe.in_(names), table.type == "DuplicateAcknowledged"
+        )
+        known |= {(run, name): (actor, at, bytes(body)) for run, name, actor, at, body in store.select(chosen)}
+    return [_acknowledged(row, known.get((row.run_id, acknowledgement_of(row.number)))) for row in found]
+
+
+def _acknowledged(row: SuspicionRow, by: tuple[str, int, bytes] | None) -> SuspicionRow:
+    if by is None:
+        return row
+    said = decode("DuplicateAcknowledged", Cell(row.path), by[2])
+    assert isinstance(said, DuplicateAcknowledged)
+    return row._replace(actor=by[0], acknowledged_at=by[1], reason=said.reason)
 
 
 def suspicion_sums(store: Reader) -> list[SuspicionSum]:

@@ -144,6 +144,18 @@ def test_what_may_have_been_done_twice_has_a_section_of_its_own(desk: Desk) -> N
     assert (told["recorded"], told["reference"], told["key"]) == ("re_7", "re_late", desk.key)
 
 
+def test_what_may_have_been_done_twice_is_acknowledged_once(local: Desk) -> None:
+    with_late_result(local)
+    done = local.nexum("in-doubt", "acknowledge", f"{local.run}/pay", "--reason", "refunded by hand", "--actor", "mika")
+    again = local.nexum("in-doubt", "acknowledge", f"{local.run}/pay", "--reason", "me too")
+    listed, why = local.nexum("in-doubt", "list"), local.nexum("why", local.run)
+
+    assert (done.code, "re_late is acknowledged" in done.out) == (0, True)
+    assert (again.code, "NX-E232" in again.err) == (6, True)
+    assert "1 effect may have been done twice (NX-E230), 1 acknowledged:" in listed.out
+    assert "(mika has looked into it: refunded by hand)" in why.out
+
+
 def with_late_result(desk: Desk) -> None:
     """Somebody has said that it happened as re_7, and the worker comes back with another reference."""
     work = desk.driver.calls[0]

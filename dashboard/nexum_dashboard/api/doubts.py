@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from nexum.client.asking import ask_provider
 from nexum.client.desk import LONGEST
 from nexum.client.doubts import NOTHING, Decision, resolve
+from nexum.client.interventions import By
+from nexum.client.suspicions import acknowledge
 from nexum.core.run.events import Cell
 from nexum.readouts.document import Document
 from nexum.readouts.doubt import MOST, DoubtDetail, DoubtList, read_doubt, read_doubts
@@ -136,6 +138,29 @@ def ask(request: HttpRequest, key: Key) -> HttpResponse:
     asked = ask_provider(here.store, effect.run_id, cell, actor=actor, reason="asked over REST", doorbell=here.doorbell)
     view = AskedView(form="nexum.effect-asked/1", run_id=asked.run_id, node=cell.path, key=key, asking=asked.number)
     return spelled(view, 202)
+
+
+class AcknowledgeBody(BaseModel):
+    """What somebody found who has looked into what may have been done twice."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=LONGEST, examples=["the second charge was refunded by hand"])
+
+
+@router.post(
+    "/in-doubt/{key}/acknowledge",
+    response={200: DoubtDetail, **errors(404, 409, 413, 415)},
+    operation_id="acknowledge_duplicate",
+    by_alias=True,
+)
+def acknowledge_duplicate(request: HttpRequest, key: Key, given: Annotated[AcknowledgeBody, Body()]) -> HttpResponse:
+    """Say that an effect which may have been done twice was looked into: it stays listed and raises no alarm; 409 when none does."""
+    caller = caller_with(request, "operate")
+    must_be_json(request)
+    effect, here = _found(key, may_read=False).effect, connection()
+    acknowledge(here.store, effect.key, By(f"token:{caller.name}", given.reason), doorbell=here.doorbell)
+    return spelled(_found(key, may_read=caller.may_read))
 
 
 def _found(key: str, *, may_read: bool) -> DoubtDetail:

@@ -1,4 +1,4 @@
-"""Effects in doubt: the list, one of them, and the three things that a person may find out about it.
+"""Effects in doubt: the list, one of them, and what a person may find out about it.
 
 Nothing here makes a new key. A decision is checked and recorded by `nexum.client.doubts`; what comes too late is answered
 with 409 and what happened instead.
@@ -14,7 +14,9 @@ from django.urls import reverse
 
 from nexum.client.asking import ask_provider
 from nexum.client.doubts import NOTHING, Decision, resolve
+from nexum.client.interventions import By
 from nexum.client.json_text import parse_json
+from nexum.client.suspicions import acknowledge
 from nexum.core.run.events import Cell
 from nexum.errors import ConflictError, InputError, NexumError, UnavailableError
 from nexum.readouts.doubt import UNKNOWN, DoubtDetail, DoubtList, read_doubt, read_doubts
@@ -67,7 +69,7 @@ def doubt_page(request: HttpRequest, viewer: Viewer, key: str) -> HttpResponse:
 def _listed() -> tuple[DoubtList, dict[str, Any]]:
     found = read_doubts(store())
     seen = [(line.key, line.attempt) for line in found.effects]
-    pulse = hashlib.sha256(repr((seen, found.more_than, len(found.suspected))).encode()).hexdigest()[:16]
+    pulse = hashlib.sha256(repr((seen, found.more_than, len(found.suspected), found.alarms)).encode()).hexdigest()[:16]
     return found, {"pulse": pulse, "live": reverse("nexum:doubts-live")}
 
 
@@ -86,6 +88,9 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DoubtDetail) -> None:
     """
     asked, here, effect = request.POST, connection(), found.effect
     cell = Cell(effect.path, effect.visit, effect.item)
+    if asked.get("outcome") == "acknowledge":
+        acknowledge(here.store, effect.key, By(viewer.name, asked.get("reason", "")), doorbell=here.doorbell)
+        return
     if asked.get("outcome") == "ask":
         why = "asked from the page"
         ask_provider(here.store, effect.run_id, cell, actor=viewer.name, reason=why, doorbell=here.doorbell)

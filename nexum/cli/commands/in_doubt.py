@@ -20,7 +20,9 @@ from nexum.cli.reference import find_run, split_node
 from nexum.cli.verb import Choices, verb
 from nexum.client.asking import Answer, Asked, answer_to, ask_provider
 from nexum.client.doubts import NOTHING, Decision, Resolved, resolve
+from nexum.client.interventions import By
 from nexum.client.runs import FIRST_PAUSE, LONGEST_PAUSE
+from nexum.client.suspicions import acknowledge
 from nexum.compiler.diagnostics import counted
 from nexum.core.run.events import NEVER, Cell
 from nexum.core.run.standing import span
@@ -39,7 +41,7 @@ ANSWERS = {
 }
 KEY = "nx1-"  # how every effect's key begins
 COLUMNS = ("RUN", "WORKFLOW", "NODE", "TOOL", "SENT", "POLICY", "KEY")
-TWICE = ("RUN", "WORKFLOW", "NODE", "RECORDED", "ALSO CAME", "AT", "KEY")
+TWICE = ("RUN", "WORKFLOW", "NODE", "RECORDED", "ALSO CAME", "AT", "LOOKED INTO", "KEY")
 OUTCOMES = {"happened": "happened", "did-not-happen": "did_not_happen", "abandon": "abandon"}
 MEANS = {
     "happened": "the node completes with the response; nothing is sent",
@@ -48,7 +50,7 @@ MEANS = {
 }
 
 
-@click.group("in-doubt", short_help="Effects in doubt: `list`, `show`, `reconcile`, `resolve`.")
+@click.group("in-doubt", short_help="Effects in doubt: `list`, `show`, `reconcile`, `resolve`, `acknowledge`.")
 def command() -> None:
     """Effects that were sent and never answered: find them, and record what you found out.
 
@@ -82,8 +84,11 @@ def _list(choices: Choices, workflow: str) -> int:
     else:
         paper.line("No effect is in doubt." if not workflow else f"No effect of {workflow} is in doubt.")
     if twice:
-        paper.line(f"\n{counted(len(twice), 'effect')} may have been done twice (NX-E230):")
+        seen = f", {listed.acknowledged} acknowledged" if listed.acknowledged else ""
+        paper.line(f"\n{counted(len(twice), 'effect')} may have been done twice (NX-E230){seen}:")
         paper.table(TWICE, [_drawn_twice(paper, row) for row in twice], flexible="KEY")
+        if listed.alarms:
+            paper.hint(f"next: nexum in-doubt acknowledge {twice[0].key[:12]} --reason TEXT")
     return Exit.DONE
 
 
@@ -235,7 +240,31 @@ def _settling(asked: Asked) -> str:
     return f"That nothing is found does not count yet: the request may still travel for {left}. It is asked again then."
 
 
-for each in (_list, _show, _reconcile, _resolve):
+@verb("acknowledge", short_help="Say that you have looked into what may have been done twice.")
+@click.argument("effect", metavar="EFFECT")
+@click.option("--reason", required=True, metavar="TEXT", help="What you found; it stays in the run's history.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who has looked; without, you at this machine.")
+@click.pass_obj
+def _acknowledge(choices: Choices, effect: str, reason: str, who: str) -> int:
+    """Record that you have looked into EFFECT, which may have been done twice (NX-E230): it raises no alarm any more.
+
+    Nothing follows from it, and it stays listed. Another late result is another alarm.
+    """
+    project = open_project(choices)
+    key = find_effect(project.store, effect).key
+    found = acknowledge(project.store, key, By(who or actor(), reason), doorbell=project.connection.doorbell)
+    if choices.json:
+        told = [{"run_id": row.run_id, "node": row.path, "reference": row.reference} for row in found]
+        print_json(envelope("nexum.action/1", Exit.DONE, action="acknowledge_duplicate", key=key, acknowledged=told))
+        return Exit.DONE
+    paper = Paper(choices)
+    for row in found:
+        paper.line(f"{row.path} of run {row.run_id}: {row.reference or row.result_hash[:12]} is acknowledged")
+    paper.hint("next: nexum in-doubt list")
+    return Exit.DONE
+
+
+for each in (_list, _show, _reconcile, _resolve, _acknowledge):
     command.add_command(each)
 
 
@@ -298,4 +327,4 @@ def _drawn(paper: Paper, row: DoubtLine) -> tuple[str, ...]:
 def _drawn_twice(paper: Paper, row: SuspicionView) -> tuple[str, ...]:
     stands = row.recorded or row.recorded_hash[:12] or "given up"
     came = row.reference or row.result_hash[:12]
-    return (row.run_id[-8:], row.workflow, row.path, stands, came, paper.at(row.at), row.key)
+    return (row.run_id[-8:], row.workflow, row.path, stands, came, paper.at(row.at), row.actor or "-", row.key)

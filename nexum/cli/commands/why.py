@@ -57,8 +57,8 @@ def say_standing(paper: Paper, found: RunDetail) -> None:
             paper.line(f"  {name:<9}{text}")
     for late in found.suspected:
         stands = f"recorded {late.recorded}" if late.recorded else "given up"
-        paper.line(
-            f"  {'NX-E230':<9}{late.node} may have been done twice: {stands}, {late.came} came too at {paper.at(late.at)}"
-        )
+        seen = f" ({late.actor} has looked into it: {late.reason})" if late.actor else ""
+        came = f"{late.came} came too at {paper.at(late.at)}"
+        paper.line(f"  {'NX-E230':<9}{late.node} may have been done twice: {stands}, {came}{seen}")
     for place, line in enumerate(standing.commands):
         paper.line(f"{'Next:' if place == 0 else '':<6} {line}")

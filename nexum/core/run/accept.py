@@ -20,6 +20,7 @@ from nexum.core.run.events import (
     CancelRequested,
     Cell,
     DoubtResolved,
+    DuplicateAcknowledged,
     DuplicateEffectSuspected,
     EffectInDoubt,
     FailRequested,
@@ -89,7 +90,7 @@ def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
             return _ignored(message, why) if why else message
         case RunTerminated():
             return replace(message, in_doubt=_in_doubt(state))
-        case RunSuspended() | Ignored():
+        case RunSuspended() | Ignored() | DuplicateAcknowledged():
             return message
         case _:
             return _ignored(message, f"{type(message).__name__} does not come from outside")

@@ -8,21 +8,12 @@ Times are microseconds since 1970 by the database's clock.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
+from nexum.core.run.cell import NEVER as NEVER
+from nexum.core.run.cell import RUN as RUN
+from nexum.core.run.cell import Cell as Cell
+from nexum.core.run.statements import DuplicateAcknowledged as DuplicateAcknowledged
 from nexum.core.values import Ref
-
-
-class Cell(NamedTuple):
-    """One visit of one node; `item` is -1 for the visit itself."""
-
-    path: str
-    visit: int = 1
-    item: int = -1
-
-
-NEVER = 1 << 62  # an instant that does not come
-RUN = Cell("", 0, -1)  # where events about the run itself stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -377,6 +368,7 @@ Body = (
     | DoubtResolved
     | ReconcileRequested
     | DuplicateEffectSuspected
+    | DuplicateAcknowledged
     | SenderEnded
     | RetryScheduled
     | RetryRequested

@@ -392,8 +392,7 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "RunSuspended": lambda state, event: state._replace(suspended=True),
     "RunResumed": lambda state, event: state._replace(suspended=False, fresh=tuple(sorted(state.cells))),
     "RunClosing": _closing,
-    "DuplicateEffectSuspected": lambda state, event: state,
-    "Ignored": lambda state, event: state,
+    **dict.fromkeys(("DuplicateEffectSuspected", "DuplicateAcknowledged", "Ignored"), lambda state, event: state),
     **dict.fromkeys(RUN_TERMINAL, _run_ended),
 }
 

@@ -146,6 +146,14 @@ WORK = (
         severity="warning",
     ),
     Entry(
+        "NX-E232",
+        "nothing to acknowledge",
+        "Nothing tells that this effect was done twice, or somebody has acknowledged all that does.",
+        "An acknowledgement says that a person has looked into something; there is nothing left to look into.",
+        ("`nexum in-doubt list` shows what may have been done twice, and who has acknowledged it",),
+        exit_code=6,
+    ),
+    Entry(
         "NX-E401",
         "decision about an effect is not complete",
         "What decides a doubt needs an outcome, somebody who decides and a reason, and a response when it happened.",
