@@ -121,6 +121,11 @@ class Settings(BaseModel):
         default=1800.0, ge=0, description="how long a stopping worker waits for its handlers, seconds"
     )
     poison_after: int = Field(default=5, ge=1, description="a task that killed so many workers is not given to another")
+    four_eyes: Names = Field(
+        default=(),
+        description="tools for which a decision about an effect in doubt needs two people, `*` for all; who decides first is "
+        "then confirmed by somebody else",
+    )
     llm: Table = Field(default={}, repr=False, description="language models by provider name")
     dashboard: DashboardSettings = DashboardSettings()
     flower_url: str = Field(

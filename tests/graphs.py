@@ -17,6 +17,7 @@ from nexum.core.run.events import (
     Body,
     CancelRequested,
     Cell,
+    DoubtProposed,
     DoubtResolved,
     EffectInDoubt,
     Error,
@@ -175,9 +176,14 @@ class World:
             return self.answer(cell, at.attempt)
         if at.status is CellStatus.IN_DOUBT and self.rng.random() < 0.2:
             return ReconcileRequested(cell, "now, please")
+        if at.status is CellStatus.IN_DOUBT and at.proposed is not None and self.rng.random() < 0.7:
+            made = at.proposed
+            return DoubtResolved(cell, made.outcome, made.output, made.reference, confirms=made.seq)
         if at.status is CellStatus.IN_DOUBT:
             outcome = self.rng.choice(["happened", "did_not_happen", "abandon"])
             output = self.keep(self.output_of(cell)) if outcome == "happened" else None
+            if self.rng.random() < 0.3:
+                return DoubtProposed(cell, outcome, "mika", output)
             return DoubtResolved(cell, outcome, output)
         if at.status is CellStatus.STOPPING and self.rng.random() < 0.5:
             return AttemptStopped(cell, at.attempt, claimed=False)

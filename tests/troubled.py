@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from calldesk import ACTS, Desk, Order, Receipt, charge
+from nexum.client.doubts import Decision, resolve
 from nexum.core.graph.nodes import Effect, Handler, Param, Reconciliation
 from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy
 from nexum.core.graph.workflow import Graph
+from nexum.core.run.events import Cell
 from nexum.engine.work import Succeeded
 from nexum.sdk.io import IO
 from nexum.store.doubts import effects_at
@@ -99,4 +101,7 @@ def trouble(stage: Stage) -> None:
         for number in range(count):
             park(stage, parking("Payout", version), f"payout{version[-6:].strip()}-{number}")
             stage.clock.pass_by(MINUTE)
+    half = doubt(stage, paying("PaidByTwo", tool="pay.twice"), "doubt_half")
+    said = Decision(half, Cell("pay"), "happened", "mika", "seen in the console", "re_77", {"id": "re_77"})
+    resolve(stage.store, said, four_eyes=("pay.twice",))
     act_twice(stage.store, stage.ids["completed"], "refund", at=stage.clock.now)

@@ -9,7 +9,7 @@ from nexum.engine.draining import drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import load
 from nexum.engine.memory import Known
-from nexum.errors import NexumError, Problem
+from nexum.errors import ConflictError, NexumError, Problem
 from nexum.errors.misfits import got
 from nexum.store.api import Store
 
@@ -33,6 +33,13 @@ class Desk:
         if known is None:
             raise NexumError(f"there is no run {self._run_id}", code="NX-R404")
         return known
+
+
+def check_unmoved(known: Known, last_seq: int) -> None:
+    """Raise `ConflictError` NX-R409 when the run has gone on since event `last_seq` (0: nobody asks)."""
+    if last_seq and known.state.seq != last_seq:
+        told = f"the run has gone on: it is at event {known.state.seq}, and was looked at when it was at {last_seq}"
+        raise ConflictError(told, code="NX-R409", where=f"run {known.state.run_id}")
 
 
 def unfit_text(name: str, text: str, wanted: str) -> Problem | None:

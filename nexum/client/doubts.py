@@ -3,25 +3,30 @@
 A decision is one more fact about the run: a mail with actor and reason, folded like every other one, in the order of
 arrival. The provider's late answer that arrives first wins, and the decision is then refused. No decision makes a new key:
 what did not happen is sent again under the key that it had.
+
+For a tool of the setting `four_eyes` the first decision only waits (`nexum.client.four_eyes`); it counts when another person
+decides the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from nexum.broker.doorbell import Doorbell
-from nexum.client.desk import Desk, place_of, unfit_text
+from nexum.client.desk import Desk, check_unmoved, place_of, unfit_text
+from nexum.client.four_eyes import changed, needs_two, second_of, waiting_for
 from nexum.client.start import MAX_PAYLOAD
-from nexum.core.canonical import NotCanonicalError, from_bytes, storable_bytes
+from nexum.core.canonical import NotCanonicalError, from_bytes, sha256_hex, storable_bytes
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.codec import decode, encode_mail
-from nexum.core.run.events import Cell, DoubtResolved
+from nexum.core.run.events import Cell, DoubtProposed, DoubtResolved
 from nexum.core.run.fold import parent_of
 from nexum.core.run.places import call_name
-from nexum.core.run.state import CellState, CellStatus
+from nexum.core.run.state import CellState, CellStatus, Proposal
 from nexum.core.schema.validate import problems
-from nexum.core.values import INLINE_MAX, Ref
+from nexum.core.values import HERE, INLINE_MAX
 from nexum.crash import crash
 from nexum.engine.memory import Known
 from nexum.engine.reports import keep
@@ -40,7 +45,9 @@ class Decision:
     """What somebody decided about the effect at `cell` of a run, and why.
 
     `outcome` is one of `OUTCOMES`. `response` is what the provider would have answered, as JSON, and `reference` the
-    provider's own name for what happened; both belong to `happened`, and the response is required there.
+    provider's own name for what happened; both belong to `happened`, and the response is required there, but to confirm
+    what another person has decided. `confirms` is the event that is confirmed (0: whatever waits), `last_seq` the run's last
+    event when it was looked at (0: nobody asks).
     """
 
     run_id: str
@@ -50,11 +57,16 @@ class Decision:
     reason: str
     reference: str = ""
     response: object = field(default=NOTHING, repr=False)
+    confirms: int = 0
+    last_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a decision led to. `seq` is its event; 0 when somebody else holds the run, who folds it in a moment."""
+    """What a decision led to. `seq` is its event; 0 when somebody else holds the run, who folds it in a moment.
+
+    `pending`: it waits for a second person.
+    """
 
     run_id: str
     cell: Cell
@@ -63,6 +75,7 @@ class Resolved:
     seq: int
     node_status: str
     run_status: str
+    pending: bool = False
 
 
 def list_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: int = 1_000) -> list[DoubtRow]:
@@ -74,29 +87,33 @@ def resolve(
     store: Store,
     decision: Decision,
     *,
+    four_eyes: Collection[str] = (),
     doorbell: Doorbell | None = None,
     inline_max: int = INLINE_MAX,
     max_payload: int = MAX_PAYLOAD,
 ) -> Resolved:
-    """Record a decision about an effect in doubt, and let the run go on from it.
+    """Record a decision about an effect in doubt, and let the run go on from it, or let it wait for a second person.
 
-    The run's mail is folded before and after, so that what has arrived already counts. Raises `InputError` NX-E401 (the
-    decision is incomplete), NX-E402 (the response does not fit the node's output; nothing is written), `NexumError`
-    NX-R404 and NX-E404 (no such run, no such effect), `ConflictError` NX-E409 (the effect is not in doubt),
-    `UnavailableError` (the database does not answer).
+    `four_eyes` are the tools that need two. The run's mail is folded before and after, so that what has arrived already
+    counts. Raises `InputError` NX-E401 (the decision is incomplete), NX-E402 (the response does not fit the node's output;
+    nothing is written), `NexumError` NX-R404 and NX-E404 (no such run, no such effect), `ConflictError` NX-E409 (the effect
+    is not in doubt), NX-E411 (who confirms has decided it), NX-E412 (what was to be confirmed has changed), NX-R409 (the run
+    has gone on since `last_seq`), `UnavailableError` (the database does not answer).
     """
     _check(decision)
     desk = Desk(store, decision.run_id, doorbell)
     known = desk.fold()
     at, node = _doubtful(store, known, decision)
-    output, inline, reference = None, b"", decision.reference
-    if decision.outcome == "happened":
-        data = _response_bytes(node, decision, max_payload)
-        reference = reference or node.reference_in(from_bytes(data))
-        output, inline = keep(store, known.state.tenant, data, inline_max)
-    dedupe = _dedupe(known, decision.cell, at)
+    check_unmoved(known, decision.last_seq)
+    two = needs_two(node, four_eyes)
+    waiting = waiting_for(at, decision.outcome, decision.confirms, _where(decision)) if two else None
+    _check_response(decision, waiting)
+    made, inline = _body(store, known, node, decision, waiting, inline_max, max_payload)
+    statement = second_of(made, waiting, decision.actor, _where(decision)) if two else made
+    dedupe = _dedupe(known, statement, at)
     crash("decision.before", run=decision.run_id)
-    if not store.post(_mail(decision, dedupe, output, inline, reference, known.trace)):
+    posted = store.post(_mail(decision, statement, dedupe, inline, known.trace))
+    if not posted and not isinstance(statement, DoubtProposed):  # the same person has pressed twice
         raise _not_in_doubt(store, desk.fold(), decision)
     crash("decision.after", run=decision.run_id)
     return _answered(store, desk.fold(), decision, dedupe, since=known.state.seq)
@@ -109,15 +126,46 @@ def _check(decision: Decision) -> None:
     wanted = {"actor": "who decides", "reason": "how you know, in a sentence", "reference": ""}
     told = (unfit_text(name, getattr(decision, name), what) for name, what in wanted.items())
     found.extend(problem for problem in told if problem is not None)
-    happened, given = decision.outcome == "happened", decision.response is not NOTHING
-    if happened and not given:
-        found.append(Problem("response", "nothing", "what the effect's handler would have returned, as JSON"))
-    if not happened and (given or decision.reference):
+    given = decision.response is not NOTHING
+    if decision.outcome != "happened" and (given or decision.reference):
         name = "response" if given else "reference"
         found.append(Problem(name, "a value", "nothing: only what happened has one"))
+    _complete(found)
+
+
+def _check_response(decision: Decision, waiting: Proposal | None) -> None:
+    """What happened has a response, which who only confirms need not repeat."""
+    if decision.outcome == "happened" and decision.response is NOTHING and waiting is None:
+        _complete([Problem("response", "nothing", "what the effect's handler would have returned, as JSON")])
+
+
+def _complete(found: list[Problem]) -> None:
+    """Raise `InputError` NX-E401 for what is wrong."""
     if found:
         listed = "; ".join(map(str, found))
         raise InputError(f"the decision is not complete: {listed}", code="NX-E401", problems=tuple(found))
+
+
+def _body(
+    store: Store,
+    known: Known,
+    node: Effect,
+    decision: Decision,
+    waiting: Proposal | None,
+    inline_max: int,
+    max_payload: int,
+) -> tuple[DoubtResolved, bytes]:
+    """The decision as an event, and the bytes of the response that go with it."""
+    reason, reference = decision.reason.strip(), decision.reference
+    if decision.outcome != "happened":
+        return DoubtResolved(decision.cell, decision.outcome, None, "", reason), b""
+    if decision.response is NOTHING:
+        assert waiting is not None
+        return DoubtResolved(decision.cell, "happened", waiting.output, reference or waiting.reference, reason), b""
+    data = _response_bytes(node, decision, max_payload)
+    output, inline = keep(store, known.state.tenant, data, inline_max)
+    reference = reference or node.reference_in(from_bytes(data))
+    return DoubtResolved(decision.cell, "happened", output, reference, reason), inline
 
 
 def _doubtful(store: Store, known: Known, decision: Decision) -> tuple[CellState, Effect]:
@@ -151,33 +199,40 @@ def _unfit(node: Effect, decision: Decision, found: tuple[Problem, ...]) -> Inpu
     return InputError(told, code="NX-E402", where=_where(decision), problems=found)
 
 
-def _mail(decision: Decision, dedupe: str, output: Ref | None, inline: bytes, reference: str, trace: str) -> Mail:
-    body = DoubtResolved(decision.cell, decision.outcome, output, reference, decision.reason.strip())
+def _mail(decision: Decision, statement: DoubtResolved | DoubtProposed, dedupe: str, inline: bytes, trace: str) -> Mail:
+    own = statement.output is not None and statement.output.seq == HERE
     return Mail(
         run_id=decision.run_id,
         dedupe=dedupe,
-        type="DoubtResolved",
-        body=encode_mail(body),
-        payload=inline,
+        type=type(statement).__name__,
+        body=encode_mail(statement),
+        payload=inline if own else b"",
         actor=decision.actor,
         trace=trace,
     )
 
 
-def _dedupe(known: Known, cell: Cell, at: CellState) -> str:
-    """One doubt has one decision, however often a button is pressed and by how many people.
+def _dedupe(known: Known, statement: DoubtResolved | DoubtProposed, at: CellState) -> str:
+    """One doubt has one decision, however often a button is pressed and by how many people; a statement counts once.
 
     A call has no attempts of its own: it comes into doubt with an attempt of its node.
     """
+    cell = statement.cell
     node = parent_of(cell) if call_name(cell) else None
     attempt = at.attempt if node is None else known.state.cells[node].attempt
-    return f"decision|{cell.path}|{cell.visit}|{cell.item}|{attempt}"
+    place = f"{cell.path}|{cell.visit}|{cell.item}|{attempt}"
+    if isinstance(statement, DoubtProposed):
+        return f"proposed|{place}|{known.state.seq}|{sha256_hex(statement.by.encode())[:16]}"
+    return f"decision|{place}" + (f"|{statement.confirms}" if statement.confirms else "")
 
 
 def _answered(store: Store, known: Known, decision: Decision, dedupe: str, *, since: int) -> Resolved:
     row = next((row for row in store.events_after(decision.run_id, since) if row.dedupe == dedupe), None)
     at = known.state.cells[decision.cell]
-    overtaken = at.status is not CellStatus.IN_DOUBT if row is None else row.type != "DoubtResolved"
+    pending = dedupe.startswith("proposed|")
+    overtaken = at.status is not CellStatus.IN_DOUBT if row is None else row.type == "Ignored"
+    if overtaken and at.status is CellStatus.IN_DOUBT:
+        raise changed(at, _where(decision))
     if overtaken:  # what had arrived before the decision was folded before it
         raise _not_in_doubt(store, known, decision)
     return Resolved(
@@ -188,6 +243,7 @@ def _answered(store: Store, known: Known, decision: Decision, dedupe: str, *, si
         seq=0 if row is None else row.seq,
         node_status=str(at.status),
         run_status=str(known.state.phase),
+        pending=pending,
     )
 
 

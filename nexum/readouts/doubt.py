@@ -6,35 +6,23 @@ decided. It is put together from the run's events, the effect's row, the session
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import Dedupes
 from nexum.core.ids import queue_name
-from nexum.core.run.events import (
-    AttemptFailed,
-    Cell,
-    DoubtResolved,
-    DuplicateAcknowledged,
-    EffectInDoubt,
-    NodeCompleted,
-    NodeFailed,
-    ReconcileRequested,
-)
+from nexum.core.run.events import Cell
 from nexum.core.run.places import call_name
 from nexum.core.run.plan import plan_of
 from nexum.core.run.standing import span
 from nexum.core.run.state import CellStatus
-from nexum.core.values import HERE
-from nexum.readouts.document import Document, Instant, View
-from nexum.readouts.history import body_of
+from nexum.readouts.document import Document, Instant, PayloadView, View
+from nexum.readouts.evidence import DECIDED, MomentView, evidence
 from nexum.readouts.node import InputView, input_views
 from nexum.readouts.payload import Bodies
 from nexum.readouts.run import STATES, Facts, graph_of, header, read_facts, state_of
 from nexum.readouts.runs import RunLine
-from nexum.store.doubts import ClaimerRow, DoubtRow, doubts, effect_of, evidence_of
-from nexum.store.reading import ToldRow
+from nexum.store.doubts import DoubtRow, doubts, effect_of, half_decided
 from nexum.store.suspicions import SuspicionRow, suspicions
 from nexum.store.verbs import Verbs
 
@@ -43,7 +31,10 @@ UNKNOWN = "Nexum does not know whether this happened. Sending again with a new k
 
 
 class DoubtLine(View):
-    """An effect in a list. `path` is that of its cell; `policy` is what the author declared about doubt: dedupes, hold or asks."""
+    """An effect in a list. `path` is that of its cell; `policy` is what the author declared about doubt: dedupes, hold or asks.
+
+    `proposed` is who has decided and waits for a second person.
+    """
 
     key: str
     tenant: str
@@ -63,6 +54,7 @@ class DoubtLine(View):
     reference: str
     first_sent_at: Instant
     claimed_at: Instant
+    proposed: str = ""
 
     @property
     def short_id(self) -> str:
@@ -134,16 +126,6 @@ class DoubtList(Document):
         return len(self.suspected) - self.alarms
 
 
-class MomentView(View):
-    """One piece of evidence. `seq` is the event that says so; 0 for what is no event."""
-
-    at: Instant
-    what: str
-    detail: str
-    who: str
-    seq: int
-
-
 class AskingView(View):
     """Whether the provider can be asked by the author's own handler, and if not, why.
 
@@ -158,10 +140,23 @@ class AskingView(View):
     at: Instant
 
 
+class ProposalView(View):
+    """What `by` has decided in event `seq`, and a second person is to decide as well; `response` when it happened."""
+
+    seq: int
+    at: Instant
+    by: str
+    outcome: str
+    words: str
+    reference: str
+    reason: str
+    response: PayloadView | None
+
+
 class DoubtDetail(Document):
     """One effect. `held`: a decision is waited for. `formula` is what the key is made of, `output` what a response must fit.
 
-    `next_nodes` are the nodes that go on once the effect has completed.
+    `next_nodes` are the nodes that go on once the effect has completed. `proposed` waits for a second person.
     """
 
     effect: DoubtLine
@@ -175,6 +170,7 @@ class DoubtDetail(Document):
     output: dict[str, Any]
     next_nodes: tuple[str, ...]
     asking: AskingView
+    proposed: ProposalView | None
     evidence: tuple[MomentView, ...]
     suspected: tuple[SuspicionView, ...]
     now: Instant
@@ -189,10 +185,15 @@ def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: in
     """The effects in doubt of open runs; only those of a workflow or a tenant when it is named."""
     found = doubts(store, workflow=workflow, tenant=tenant, limit=limit + 1)
     twice = suspicions(store, workflow=workflow, tenant=tenant)
-    asked = _asked(store, found)
+    asked, halves = _asked(store, found), half_decided(store, [row.run_id for row in found])
     return DoubtList(
         form="nexum.effects-in-doubt/1",
-        effects=tuple(line_of(row, asks=(row.workflow, row.version, row.path) in asked) for row in found[:limit]),
+        effects=tuple(
+            line_of(row, asks=(row.workflow, row.version, row.path) in asked).model_copy(
+                update={"proposed": halves.get((row.run_id, row.path, row.visit, row.item), "")}
+            )
+            for row in found[:limit]
+        ),
         more_than=len(found) > limit,
         suspected=_suspected(twice[:MOST]),
         alarms=sum(not row.acknowledged_at for row in twice[:MOST]),
@@ -248,7 +249,8 @@ def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
         output=node.output if node is not None else {},
         next_nodes=_next_nodes(facts, row.path),
         asking=_asking(facts, node, cell),
-        evidence=tuple(sorted(_evidence(store, facts, row, claimer, bodies), key=lambda m: (m.at, m.seq))),
+        proposed=_proposed(facts, cell, bodies) if held else None,
+        evidence=evidence(store, facts, row, claimer, bodies),
         suspected=_suspected(suspicions(store, key=row.key)),
         now=facts.now,
     )
@@ -263,6 +265,24 @@ def _is_held(facts: Facts, cell: Cell) -> bool:
     state = facts.history.state
     at = state.cells.get(cell) if state is not None else None
     return at is not None and at.status is CellStatus.IN_DOUBT and state is not None and not state.phase.is_ended
+
+
+def _proposed(facts: Facts, cell: Cell, bodies: Bodies) -> ProposalView | None:
+    """What waits for a second person."""
+    at = facts.history.state.cells.get(cell) if facts.history.state is not None else None
+    made = at.proposed if at is not None else None
+    if made is None:
+        return None
+    return ProposalView(
+        seq=made.seq,
+        at=made.at,
+        by=made.by,
+        outcome=made.outcome,
+        words=DECIDED.get(made.outcome, made.outcome),
+        reference=made.reference,
+        reason=made.reason,
+        response=bodies.maybe("response", made.output),
+    )
 
 
 def _state_of(facts: Facts, cell: Cell) -> str:
@@ -314,74 +334,3 @@ def _asking(facts: Facts, node: Effect | None, cell: Cell) -> AskingView:
         number=int(task.path.removeprefix(inner)) if task is not None else 0,
         at=max(task.not_before, task.created_at) if task is not None else 0,
     )
-
-
-def _evidence(store: Verbs, facts: Facts, row: DoubtRow, by: ClaimerRow | None, bodies: Bodies) -> Iterator[MomentView]:
-    cell, claimer = Cell(row.path, row.visit, row.item), _name(by)
-    if row.first_sent_at:
-        who = claimer if row.first_sent_at == row.claimed_at else ""
-        yield _moment(row.first_sent_at, "given to the handler", "from here on it may have been sent", who)
-    if row.claimed_at > row.first_sent_at > 0:
-        yield _moment(row.claimed_at, "claimed again", f"attempt {row.attempt}, under the same key", claimer)
-    if by is not None and by.ended_at > row.claimed_at:
-        yield _moment(by.ended_at, "worker ended", by.proof, claimer)
-    for event in facts.told:
-        if event.path.startswith(f"{cell.path}/") or Cell(event.path, event.visit, event.item) == cell:
-            yield from _told(facts, event, bodies)
-    for report in evidence_of(store, row.tenant, row.key):
-        told = f"{report.state.lower()}, not applied" + (f"; reference {report.reference}" if report.reference else "")
-        yield _moment(report.at, "late report", told, facts.crew.worker(report.session))
-
-
-def _name(by: ClaimerRow | None) -> str:
-    return f"{by.host}:{by.pid}" if by is not None else ""
-
-
-def _told(facts: Facts, event: ToldRow, bodies: Bodies) -> Iterator[MomentView]:
-    try:
-        body = body_of(event)
-    except (KeyError, TypeError, ValueError):
-        return
-    who = facts.crew.worker(event.actor)
-    match body:
-        case ReconcileRequested():
-            yield _moment(event.at, "somebody had the provider asked", body.reason, who, event.seq)
-        case NodeCompleted() if body.answer:
-            told = f"reference {body.reference}" if body.reference else _said(bodies, event, body)
-            yield _moment(event.at, f"provider asked: {body.answer.replace('_', ' ')}", told, who, event.seq)
-        case AttemptFailed() if "/reconcile." in event.path:
-            told = f"{body.error.code} {body.error.message}"
-            yield _moment(event.at, "asking the provider failed", told, who, event.seq)
-        case NodeFailed() if "/reconcile." in event.path:
-            yield _moment(event.at, "asking was given up", f"{body.error.code} {body.error.message}", who, event.seq)
-        case AttemptFailed():
-            sent = {"no": "certainly not sent", "yes": "sent", "unknown": "no result recorded"}.get(
-                body.sent, body.sent
-            )
-            told = f"{sent}: {body.error.code} {body.error.message}"
-            yield _moment(event.at, f"attempt {body.attempt} ended badly", told, who, event.seq)
-        case EffectInDoubt():
-            yield _moment(event.at, "in doubt", body.evidence, who, event.seq)
-        case DuplicateAcknowledged():
-            yield _moment(event.at, "what came too late was looked into", body.reason, who, event.seq)
-        case DoubtResolved():
-            decided = {"happened": "it happened", "did_not_happen": "it did not happen", "abandon": "given up"}
-            told = body.evidence + (f" (reference {body.reference})" if body.reference else "")
-            yield _moment(event.at, f"decided: {decided.get(body.outcome, body.outcome)}", told, who, event.seq)
-        case NodeCompleted():
-            told = f"reference {body.reference}" if body.reference else ""
-            yield _moment(event.at, "result recorded", told, who, event.seq)
-        case NodeFailed():
-            yield _moment(event.at, "failed for good", f"{body.error.code} {body.error.message}", who, event.seq)
-
-
-def _said(bodies: Bodies, event: ToldRow, body: NodeCompleted) -> str:
-    """Why the provider cannot tell, in the handler's words: a payload, for those who may read payloads."""
-    if body.answer != "cannot_tell":
-        return ""
-    view = bodies.view("", body.output._replace(seq=event.seq) if body.output.seq == HERE else body.output)
-    return str(view.value) if view.given else ""
-
-
-def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0) -> MomentView:
-    return MomentView(at=at, what=what, detail=detail, who=who, seq=seq)

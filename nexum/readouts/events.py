@@ -9,6 +9,7 @@ from nexum.core.run.events import (
     AttemptStopped,
     Body,
     CancelRequested,
+    DoubtProposed,
     DoubtResolved,
     DuplicateAcknowledged,
     DuplicateEffectSuspected,
@@ -155,7 +156,7 @@ def refs_of(row: ToldRow) -> list[tuple[str, Ref]]:
             named = [("input", body.input)]
         case NodeScheduled():
             named = list(body.inputs)
-        case NodeCompleted() | DoubtResolved() | DuplicateEffectSuspected() | SkipRequested():
+        case NodeCompleted() | DoubtResolved() | DoubtProposed() | DuplicateEffectSuspected() | SkipRequested():
             named = [("output", body.output)]
         case AttemptFailed():
             named = [("answer", body.raw)]
@@ -203,7 +204,10 @@ def _said(body: Body, at: int) -> str:
             return f"sent, outcome not known: {body.evidence}"
         case DoubtResolved():
             by = ", the provider was asked" if body.by == "reconcile" else ""
-            return f"doubt resolved: {body.outcome.replace('_', ' ')}{by}"
+            second = f", which confirms event {body.confirms}" if body.confirms else ""
+            return f"doubt resolved: {body.outcome.replace('_', ' ')}{by}{second}"
+        case DoubtProposed():
+            return f"{body.by} decides: {body.outcome.replace('_', ' ')}; waits for a second person"
         case DuplicateEffectSuspected():
             came = body.reference or "a late result"
             return f"may have been done twice: {came}, recorded {body.recorded or 'otherwise'}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from nexum.core.canonical import from_bytes
@@ -66,6 +67,7 @@ def situation(
     failed: dict[str, Trouble] = {}
     doubted: dict[str, int] = {}
     said: dict[str, str] = {}
+    proposed: dict[str, tuple[str, str]] = {}
     parked: dict[str, ParkedSeen] = {}
     suspended_at, trouble, reason = 0, None, ""
     undone: str = ""
@@ -78,6 +80,9 @@ def situation(
             case "EffectInDoubt":
                 doubted[row.path] = row.at
                 said.pop(row.path, None)
+                proposed.pop(row.path, None)
+            case "DoubtProposed":
+                proposed[row.path] = (str(body.get("by", "")), str(body.get("outcome", "")))
             case "NodeCompleted" | "NodeFailed" if "/reconcile." in row.path:
                 said[row.path.rpartition("/")[0]] = _answer(row.type, body)
             case "NodeParked":
@@ -110,7 +115,11 @@ def situation(
         broken="" if phase.is_ended else run.error_code,
         tasks=tuple(_task(row, crew, most, failed.get(row.path)) for row in tasks),
         doubts=tuple(
-            _doubt(row, doubted.get(row.path, row.claimed_at), tasks, crew, said.get(row.path, ""), asks)
+            replace(
+                _doubt(row, doubted.get(row.path, row.claimed_at), tasks, crew, said.get(row.path, ""), asks),
+                proposed=proposed.get(row.path, ("", ""))[0],
+                outcome=proposed.get(row.path, ("", ""))[1],
+            )
             for row in effects
             if row.state == "IN_DOUBT" and (row.path, row.visit, row.item) not in again
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, and_, func, literal, select
@@ -9,7 +10,7 @@ from sqlalchemy import ColumnElement, and_, func, literal, select
 from nexum.store.holding import held_in_doubt
 from nexum.store.reading import OPEN, Reader
 from nexum.store.rows import clean
-from nexum.store.tables import effect_evidence, effects, runs, sessions
+from nexum.store.tables import effect_evidence, effects, events, runs, sessions
 
 
 class DoubtRow(NamedTuple):
@@ -86,6 +87,22 @@ def evidence_of(store: Reader, tenant: str, key: str) -> list[EvidenceRow]:
     its = effect_evidence.c
     chosen = select(*(its[name] for name in EvidenceRow._fields)).where(its.tenant == tenant, its.key == key)
     return [EvidenceRow(*row) for row in store.select(chosen.order_by(its.at, its.id).limit(100))]
+
+
+def half_decided(store: Reader, run_ids: Sequence[str]) -> dict[tuple[str, str, int, int], str]:
+    """Where somebody has decided and a second person has not, by run, path, visit and item: who has."""
+    if not run_ids:
+        return {}
+    its = events.c
+    chosen = (
+        select(its.run_id, its.path, its.visit, its.item, its.type, its.actor)
+        .where(its.run_id.in_(sorted(set(run_ids))), its.type.in_(("EffectInDoubt", "DoubtProposed")))
+        .order_by(its.run_id, its.seq)
+    )
+    return {
+        (run_id, path, visit, item): actor if kind == "DoubtProposed" else ""
+        for run_id, path, visit, item, kind, actor in store.select(chosen)
+    }
 
 
 def effect_of(store: Reader, key: str) -> tuple[DoubtRow, ClaimerRow | None] | None:

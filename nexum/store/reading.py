@@ -23,7 +23,7 @@ OPEN = ("RUNNING", "CLOSING")
 LIVE = ("LIVE", "DRAINING")
 RECENT = 100  # events from a run's end in which the reason of its standing is looked for
 _TOLD = (
-    *("RunSuspended", "RunResumed", "AttemptFailed", "EffectInDoubt", "RunClosing", "CancelRequested"),
+    *("RunSuspended", "RunResumed", "AttemptFailed", "EffectInDoubt", "DoubtProposed", "RunClosing", "CancelRequested"),
     *("NodeParked", "RetryRequested", "SkipRequested", "FailRequested"),
 )
 

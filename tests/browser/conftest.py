@@ -50,7 +50,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with closing(open_store(address)) as other:
         filled.ids["doubt_calls"] = calls_in_doubt(other)
     keys = {line.run_id: line.key for line in read_doubts(filled.store).effects}
-    for name in ("in_doubt", "doubt_dedupes", "doubt_asked", "doubt_calls"):
+    for name in ("in_doubt", "doubt_dedupes", "doubt_asked", "doubt_calls", "doubt_half"):
         filled.ids[f"{name}_key"] = keys[filled.ids[name]]
     override(
         filled.store, "stripe.refund", "open", actor="mika", reason="the provider announced maintenance", seconds=3600

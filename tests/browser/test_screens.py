@@ -48,6 +48,8 @@ PAGES = {
     "doubt": "/in-doubt/{in_doubt_key}/",
     "doubt-dedupes": "/in-doubt/{doubt_dedupes_key}/",
     "doubt-asked": "/in-doubt/{doubt_asked_key}/",
+    "doubt-half": "/in-doubt/{doubt_half_key}/",
+    "run-half": "/runs/{doubt_half}/",
     "doubt-calls": "/in-doubt/{doubt_calls_key}/",
     "dead-letters": "/dead-letters/",
     "breakers": "/breakers/",

@@ -27,8 +27,8 @@ class Desk:
         self.run = in_doubt(self.driver)
         self.key = self.driver.calls[0].key
 
-    def nexum(self, *words: str) -> Answer:
-        return self.shop.nexum(*words, "--database", self.url)
+    def nexum(self, *words: str, env: dict[str, str] | None = None) -> Answer:
+        return self.shop.nexum(*words, "--database", self.url, env=env)
 
     def resolve(self, effect: str, outcome: str, *words: str) -> Answer:
         return self.nexum("in-doubt", "resolve", effect, "--as", outcome, *WHY, *words)
@@ -131,6 +131,22 @@ def test_what_is_wrong_has_a_code_and_an_exit_code(local: Desk, words: tuple[str
     assert answer.code == code
     assert said.replace("{run}", local.run) in answer.err
     assert local.driver.state(local.run).cells[PAY].status == "IN_DOUBT"
+
+
+def test_a_tool_of_four_eyes_waits_for_a_second_person(local: Desk) -> None:
+    two = {"NEXUM_FOUR_EYES": "pay"}
+    words = ("in-doubt", "resolve", local.run, "--as", "happened", *WHY)
+    first = local.nexum(*words, "--response", RESPONSE, "--actor", "mika", env=two)
+    again = local.nexum(*words, "--response", RESPONSE, "--actor", "mika", env=two)
+    shown, why = local.nexum("in-doubt", "show", local.run), local.nexum("why", local.run)
+    second = local.nexum(*words, "--actor", "ken", "--json", env=two)
+
+    assert (first.code, "it waits for a second person to decide the same" in first.out) == (0, True)
+    assert (again.code, "NX-E411" in again.err) == (6, True)
+    assert "mika has decided at" in shown.out
+    assert "mika has decided (happened), and it waits for a second person." in why.out
+    assert "who      somebody other than mika" in why.out
+    assert (second.json["pending"], second.json["after"]) == (False, "COMPLETED")
 
 
 def test_what_may_have_been_done_twice_has_a_section_of_its_own(desk: Desk) -> None:

@@ -52,6 +52,7 @@ TEMPLATES = [{
 ROOT_URLCONF = "shop_urls"
 LOGIN_URL = "/admin/login/"
 SECRET_KEY = "of this test"
+NEXUM = {**globals().get("NEXUM", {}), "FOUR_EYES": ["pay.twice"]}
 """
 URLS = """
 from django.contrib import admin
@@ -100,7 +101,7 @@ decide = Permission.objects.get(codename="resolve_effect", content_type__app_lab
 control = Permission.objects.get(codename="control_run", content_type__app_label="nexum")
 keys = {}
 for name, staff, permissions in (
-    ("operator", True, [view, bodies, decide, control]), ("viewer", True, [view]), ("clerk", True, []), ("customer", False, [view, bodies])
+    ("operator", True, [view, bodies, decide, control]), ("second", True, [view, bodies, decide]), ("viewer", True, [view]), ("clerk", True, []), ("customer", False, [view, bodies])
 ):
     user = User.objects.create(username=name, is_staff=staff)
     user.user_permissions.set(permissions)

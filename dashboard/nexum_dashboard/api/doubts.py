@@ -21,6 +21,7 @@ from nexum_dashboard.pages.respond import MissingError
 from nexum_dashboard.place import connection, store
 
 router = Router()
+LAST = 2**53  # a number of an event that JSON can spell everywhere
 Key = Annotated[str, Path(max_length=200, description="the whole idempotency key")]
 
 
@@ -36,10 +37,19 @@ class DecisionBody(BaseModel):
     reason: str = Field(min_length=1, max_length=LONGEST, examples=["seen in the provider's console"])
     reference: str = Field(default="", max_length=LONGEST, description="the provider's own name for what happened")
     response: Any = Field(default=None, description="what the handler would have returned")
+    confirms: int = Field(
+        default=0, ge=0, le=LAST, strict=True, description="the event that is confirmed, `proposed.seq`"
+    )
+    last_seq: int = Field(
+        default=0, ge=0, le=LAST, strict=True, description="the run's last event when it was looked at"
+    )
 
 
 class ResolvedView(Document):
-    """What the decision led to. `seq` is its event; 0 when whoever holds the run takes it up in a moment."""
+    """What the decision led to. `seq` is its event; 0 when whoever holds the run takes it up in a moment.
+
+    `pending`: it waits for a second person to decide the same.
+    """
 
     run_id: str
     node: str
@@ -48,6 +58,7 @@ class ResolvedView(Document):
     seq: int
     node_status: str
     run_status: str
+    pending: bool
 
 
 class AskedView(Document):
@@ -85,7 +96,10 @@ def get_effect_in_doubt(request: HttpRequest, key: Key) -> HttpResponse:
     by_alias=True,
 )
 def resolve_effect(request: HttpRequest, key: Key, given: Annotated[DecisionBody, Body()]) -> HttpResponse:
-    """Record what became of an effect in doubt: 409, with what happened instead, when it is in doubt no longer."""
+    """Record what became of an effect in doubt: 409, with what happened instead, when it is in doubt no longer.
+
+    For a tool of the setting `four_eyes` the decision is `pending` until another person decides the same.
+    """
     caller = caller_with(request, "operate")
     must_be_json(request)
     effect, here = _found(key, may_read=False).effect, connection()
@@ -97,11 +111,14 @@ def resolve_effect(request: HttpRequest, key: Key, given: Annotated[DecisionBody
         reason=given.reason,
         reference=given.reference,
         response=given.response if "response" in given.model_fields_set else NOTHING,
+        confirms=given.confirms,
+        last_seq=given.last_seq,
     )
     settings = here.settings
     done = resolve(
         here.store,
         decision,
+        four_eyes=settings.four_eyes,
         doorbell=here.doorbell,
         inline_max=settings.inline_max,
         max_payload=settings.max_payload,
@@ -116,6 +133,7 @@ def resolve_effect(request: HttpRequest, key: Key, given: Annotated[DecisionBody
             seq=done.seq,
             node_status=done.node_status,
             run_status=done.run_status,
+            pending=done.pending,
         )
     )
 

@@ -110,15 +110,22 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DoubtDetail) -> None:
         reason=asked.get("reason", ""),
         reference=asked.get("reference", "").strip() if happened else "",
         response=response,
+        confirms=_number(asked.get("confirms", "")),
     )
     settings = here.settings
     resolve(
         here.store,
         decision,
+        four_eyes=settings.four_eyes,
         doorbell=here.doorbell,
         inline_max=settings.inline_max,
         max_payload=settings.max_payload,
     )
+
+
+def _number(text: str) -> int:
+    """The event that a form names; 0 for none, and for what is no number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def _again(request: HttpRequest, viewer: Viewer, key: str, error: NexumError) -> HttpResponse:

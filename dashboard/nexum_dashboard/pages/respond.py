@@ -26,7 +26,16 @@ CSP = (
     "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
 )
 log = logging.getLogger("nexum.dashboard")
-STATUSES = {"NX-E211": 409, "NX-E232": 409, "NX-E404": 404, "NX-E409": 409, "NX-R222": 404, "NX-R441": 404}
+STATUSES = {
+    "NX-E211": 409,
+    "NX-E232": 409,
+    "NX-E404": 404,
+    "NX-E409": 409,
+    "NX-E411": 409,
+    "NX-E412": 409,
+    "NX-R222": 404,
+    "NX-R441": 404,
+}
 P = ParamSpec("P")
 Work = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]
 

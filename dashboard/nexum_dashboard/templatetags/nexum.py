@@ -88,6 +88,12 @@ def cut_words(code: str) -> str:
 
 
 @register.filter
+def dashed(code: str) -> str:
+    """`did_not_happen` as `did-not-happen`, the way it is typed."""
+    return code.replace("_", "-")
+
+
+@register.filter
 def cell_node(path: str) -> str:
     """The node that a path belongs to: `verdict/repair.1` belongs to `verdict`."""
     return path.partition("/")[0]

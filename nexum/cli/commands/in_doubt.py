@@ -115,12 +115,24 @@ def _show(choices: Choices, effect: str) -> int:
     paper.line(f"first sent {paper.at(row.first_sent_at)}")
     if node.node.state == "in_doubt" or (inner and row.state == "IN_DOUBT"):
         paper.line(f"\n{UNKNOWN}")
+        _draw_proposal(paper, store, row.key)
         for place, outcome in enumerate(OUTCOMES):
             response = " --response @FILE" if outcome == "happened" else ""
             line = f"nexum in-doubt resolve {row.key[:12]} --as {outcome}{response} --reason TEXT"
             paper.line(f"{'Next:' if place == 0 else '':<6} {line}")
             paper.line(f"       # {MEANS[outcome]}")
     return Exit.DONE
+
+
+def _draw_proposal(paper: Paper, store: Verbs, key: str) -> None:
+    found = read_doubt(store, key, may_read=True)
+    made = found.proposed if found is not None else None
+    if made is not None:
+        reference = f", reference {made.reference}" if made.reference else ""
+        paper.line(f"{made.by} has decided at {paper.at(made.at)}: {made.words}{reference}. {made.reason}")
+        if made.response is not None:
+            paper.line(f"response  {made.response.value}")
+        paper.line("It waits for a second person to decide the same.")
 
 
 @verb("resolve", short_help="Record whether an effect in doubt happened.")
@@ -152,7 +164,8 @@ def _resolve(
     """Record what became of EFFECT; its run goes on from there.
 
     `happened` completes the node with the response, `did-not-happen` sends once more under the same key, `abandon` lets
-    the node fail. No decision makes a new key. What the provider answered late, and arrived first, wins.
+    the node fail. No decision makes a new key. What the provider answered late, and arrived first, wins. For a tool of the
+    setting `four_eyes` another person has to decide the same; who confirms `happened` need not repeat the response.
     """
     value = NOTHING if response is None else read_json(response, "--response")
     project = open_project(choices)
@@ -174,6 +187,7 @@ def _resolve(
             reference=reference,
             response=value,
         ),
+        four_eyes=settings.four_eyes,
         doorbell=project.connection.doorbell,
         inline_max=settings.inline_max,
         max_payload=settings.max_payload,
@@ -307,6 +321,7 @@ def _say(choices: Choices, outcome: str, answer: Resolved) -> None:
             "outcome": answer.outcome,
         }
         after: dict[str, Any] = {"before": "IN_DOUBT", "after": answer.node_status, "run_status": answer.run_status}
+        after["pending"] = answer.pending
         print_json(
             envelope("nexum.action/1", Exit.DONE, action="resolve_effect", **told, **after, event_seq=answer.seq)
         )
@@ -314,6 +329,10 @@ def _say(choices: Choices, outcome: str, answer: Resolved) -> None:
     paper = Paper(choices)
     if not answer.seq:
         paper.line(f"{answer.cell.path}: {outcome} is recorded; whoever holds the run just now takes it up in a moment")
+    elif answer.pending:
+        paper.line(
+            f"{answer.cell.path}: {outcome}, event {answer.seq}; it waits for a second person to decide the same"
+        )
     else:
         paper.line(f"{answer.cell.path}: {outcome}, event {answer.seq}; the node is {answer.node_status}")
     paper.hint(f"run {answer.run_id} is {answer.run_status}.   next: nexum show {answer.run_id}")
@@ -321,7 +340,8 @@ def _say(choices: Choices, outcome: str, answer: Resolved) -> None:
 
 def _drawn(paper: Paper, row: DoubtLine) -> tuple[str, ...]:
     place = row.path + (f"[{row.item}]" if row.item >= 0 else "")
-    return (row.run_id[-8:], row.workflow, place, row.tool, paper.at(row.first_sent_at), row.policy, row.key)
+    policy = f"{row.policy}, waits for a second person" if row.proposed else row.policy
+    return (row.run_id[-8:], row.workflow, place, row.tool, paper.at(row.first_sent_at), policy, row.key)
 
 
 def _drawn_twice(paper: Paper, row: SuspicionView) -> tuple[str, ...]:

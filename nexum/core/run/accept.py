@@ -19,6 +19,7 @@ from nexum.core.run.events import (
     Body,
     CancelRequested,
     Cell,
+    DoubtProposed,
     DoubtResolved,
     DuplicateAcknowledged,
     DuplicateEffectSuspected,
@@ -64,12 +65,8 @@ def accept(plan: Plan, state: State, message: Body, now: int) -> Body:
             return _accept_stop(plan, state, message, now)
         case EffectInDoubt():
             return _accept_doubt(state, message)
-        case DoubtResolved():
-            at = state.cells.get(message.cell)
-            fits = at is not None and at.status is CellStatus.IN_DOUBT and message.by != "reconcile"
-            if fits and doubtful_calls(state, message.cell):
-                return _ignored(message, "its calls are in doubt")
-            return message if fits else _ignored(message, "the effect is not in doubt")
+        case DoubtResolved() | DoubtProposed():
+            return _accept_decision(state, message)
         case ReconcileRequested():
             return _accept_asking(plan, state, message, now)
         case SenderEnded():
@@ -195,6 +192,27 @@ def _accept_doubt(state: State, message: EffectInDoubt) -> Body:
     if at is None or at.status not in _REPORTING or message.attempt != at.attempt:
         return _ignored(message, "no attempt is under way there")
     return message
+
+
+def _accept_decision(state: State, message: DoubtResolved | DoubtProposed) -> Body:
+    """A decision of two people is the one that the first of them has stated, as it stands now."""
+    at = state.cells.get(message.cell)
+    if at is None or at.status is not CellStatus.IN_DOUBT or _is_decided(message):
+        return _ignored(message, "the effect is not in doubt")
+    if doubtful_calls(state, message.cell):
+        return _ignored(message, "its calls are in doubt")
+    if isinstance(message, DoubtProposed) or not message.confirms:
+        return message
+    made = at.proposed
+    stated = (made.seq, made.outcome, made.output, made.reference) if made is not None else None
+    if stated != (message.confirms, message.outcome, message.output, message.reference):
+        return _ignored(message, "what was to be confirmed has changed")
+    return message
+
+
+def _is_decided(message: DoubtResolved | DoubtProposed) -> bool:
+    """Whether this is a decision of ours, which does not come from outside."""
+    return isinstance(message, DoubtResolved) and message.by == "reconcile"
 
 
 def _accept_asking(plan: Plan, state: State, message: ReconcileRequested, now: int) -> Body:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from nexum.core.run.cell import NEVER as NEVER
 from nexum.core.run.cell import RUN as RUN
 from nexum.core.run.cell import Cell as Cell
+from nexum.core.run.statements import DoubtProposed as DoubtProposed
 from nexum.core.run.statements import DuplicateAcknowledged as DuplicateAcknowledged
 from nexum.core.values import Ref
 
@@ -184,7 +185,10 @@ class EffectInDoubt:
 
 @dataclass(frozen=True, slots=True)
 class DoubtResolved:
-    """Fact by a person, decision by `reconcile`, about a doubt. `outcome` is happened, did_not_happen or abandon."""
+    """Fact by a person, decision by `reconcile`, about a doubt. `outcome` is happened, did_not_happen or abandon.
+
+    `confirms` is the event of the statement of another person that this one confirms (0: none was wanted).
+    """
 
     cell: Cell
     outcome: str
@@ -192,6 +196,7 @@ class DoubtResolved:
     reference: str = ""
     evidence: str = ""
     by: str = "person"
+    confirms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +371,7 @@ Body = (
     | AttemptStopped
     | EffectInDoubt
     | DoubtResolved
+    | DoubtProposed
     | ReconcileRequested
     | DuplicateEffectSuspected
     | DuplicateAcknowledged

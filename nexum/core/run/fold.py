@@ -18,6 +18,7 @@ from nexum.core.run.events import (
     Body,
     CancelRequested,
     Cell,
+    DoubtProposed,
     DoubtResolved,
     EffectInDoubt,
     Error,
@@ -29,11 +30,11 @@ from nexum.core.run.events import (
     RetryScheduled,
     RunClosing,
     RunStarted,
-    SenderEnded,
     SkipRequested,
     TimerFired,
 )
 from nexum.core.run.ledger import enter
+from nexum.core.run.noting import noted
 from nexum.core.run.places import call_name, inner_of
 from nexum.core.run.state import CellState, CellStatus, Requested, State
 from nexum.core.run.transitions import next_cell, next_phase
@@ -261,7 +262,7 @@ def _moved(state: State, event: Event) -> State:
     if isinstance(body, EffectInDoubt):
         error = Error("NX-E201", body.evidence, type="InDoubt")
         after = after._replace(doubtful=True, error=error, asked_before=after.asked, ask_now=False)
-        after = after._replace(quiet_from=body.quiet_from, proof=body.proof)
+        after = after._replace(quiet_from=body.quiet_from, proof=body.proof, proposed=None)
     return _put(state, body.cell, after)
 
 
@@ -300,7 +301,9 @@ def _resolved(state: State, event: Event) -> State:
     if body.outcome == "happened":
         output = _place(body.output, event)
         at = state.cells[body.cell]
-        state = _finish(state, body.cell, "NodeCompleted", output=output, reference=body.reference, doubtful=False)
+        state = _finish(
+            state, body.cell, "NodeCompleted", output=output, reference=body.reference, doubtful=False, proposed=None
+        )
         return enter(state, body.cell, at, output, "attempt")
     before = state.cells[body.cell]
     status = next_cell(before.status, "DoubtResolved")
@@ -308,17 +311,16 @@ def _resolved(state: State, event: Event) -> State:
         status = CellStatus.STOPPED
     error = Error("NX-E201", body.evidence, type="InDoubt", retryable=body.outcome == "did_not_happen")
     cleared = before.cleared or body.by == "reconcile"
-    after = before._replace(status=status, doubtful=False, error=error, ask_now=False, cleared=cleared)
+    after = before._replace(status=status, doubtful=False, error=error, ask_now=False, cleared=cleared, proposed=None)
     return _put(state, body.cell, after)
 
 
 def _noted(state: State, event: Event) -> State:
-    """Something about a doubt that does not end it."""
+    """Something about a doubt that does not end it; nothing is decided from what waits for a second person."""
     body: Any = event.body
-    at = state.cells[body.cell]
-    ended = isinstance(body, SenderEnded)
-    at = at._replace(quiet_from=body.quiet_from, proof="ended") if ended else at._replace(ask_now=True)
-    return state._replace(cells=state.cells.set(body.cell, at), fresh=(body.cell,))
+    at = noted(state.cells[body.cell], body, event.seq, event.at)
+    fresh = state.fresh if isinstance(body, DoubtProposed) else (body.cell,)
+    return state._replace(cells=state.cells.set(body.cell, at), fresh=fresh)
 
 
 def _timer(state: State, event: Event) -> State:
@@ -381,6 +383,7 @@ _FOLDS: dict[str, Callable[[State, Event], State]] = {
     "AttemptStopped": _moved,
     "EffectInDoubt": _moved,
     "DoubtResolved": _resolved,
+    "DoubtProposed": _noted,
     "ReconcileRequested": _noted,
     "SenderEnded": _noted,
     "RetryScheduled": _retry,

@@ -48,7 +48,8 @@ class DoubtSeen:
     """An effect whose outcome nobody knows.
 
     `asks_at` is when its provider is asked next (0: not by itself), `asker` the worker that is asking just now. `said` is
-    what came of the last asking, in words. `can_ask`: its version says whom to ask.
+    what came of the last asking, in words. `can_ask`: its version says whom to ask. `proposed` is who has decided, as `outcome`,
+    and waits for a second person.
     """
 
     path: str
@@ -58,6 +59,8 @@ class DoubtSeen:
     asker: str = ""
     said: str = ""
     can_ask: bool = False
+    proposed: str = ""
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,20 @@ from immutables import Map
 from nexum.core.canonical import canonical_bytes, from_bytes
 from nexum.core.run.codec import CODERS
 from nexum.core.run.events import Cell
-from nexum.core.run.state import CellState, CellStatus, Deed, Phase, Requested, State
+from nexum.core.run.state import CellState, CellStatus, Deed, Phase, Proposal, Requested, State
 
+
+def _freeze_proposal(made: Proposal) -> list[Any]:
+    return [*made[:4], made.output and list(made.output), *made[5:]]
+
+
+def _thaw_proposal(spelled: list[Any]) -> Proposal:
+    return Proposal(*spelled)._replace(output=spelled[4] and CODERS["Ref"][1](spelled[4]))
+
+
+_CODERS = {**CODERS, "Proposal | None": (_freeze_proposal, _thaw_proposal)}
 _CELL_FIELDS = tuple(
-    (name, default, *CODERS[CellState.__annotations__[name].__forward_arg__])
+    (name, default, *_CODERS[CellState.__annotations__[name].__forward_arg__])
     for name, default in CellState._field_defaults.items()
 )
 _PAIRS = CODERS["tuple[tuple[str, Ref | None], ...]"]

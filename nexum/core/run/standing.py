@@ -165,6 +165,8 @@ def _in_doubt(seen: Situation, now: int) -> Standing:
     show = f"nexum in-doubt show {effect}"
     if doubt.asker or (doubt.asks_at and seen.fleet.live):
         return Standing("in_doubt", doubt.since, f"{sent} {_asking(doubt, now)}{more}", "", (show,), "NX-E201")
+    if doubt.proposed:
+        return _half_decided(doubt, effect, f"{sent}{more}")
     said = f" {doubt.said}" if doubt.said else ""
     if doubt.asks_at:
         said = (
@@ -177,6 +179,19 @@ def _in_doubt(seen: Situation, now: int) -> Standing:
         who="a person who can look at the provider",
         commands=(show, *_ways_out(effect, can_ask=doubt.can_ask)),
         docs="NX-E201",
+    )
+
+
+def _half_decided(doubt: DoubtSeen, effect: str, sent: str) -> Standing:
+    """One person has decided, and two are wanted."""
+    confirm = f"nexum in-doubt resolve {effect} --as {doubt.outcome.replace('_', '-')} --reason TEXT"
+    return Standing(
+        "in_doubt",
+        doubt.since,
+        f"{sent} {doubt.proposed} has decided ({doubt.outcome.replace('_', ' ')}), and it waits for a second person.",
+        who=f"somebody other than {doubt.proposed}",
+        commands=(f"nexum in-doubt show {effect}", confirm),
+        docs="NX-E411",
     )
 
 

@@ -62,6 +62,18 @@ class CellStatus(StrEnum):
 _TERMINAL = frozenset({CellStatus.COMPLETED, CellStatus.SKIPPED, CellStatus.FAILED, CellStatus.CANCELLED})
 
 
+class Proposal(NamedTuple):
+    """What the person `by` states about an effect in doubt, in event `seq` at `at`; it waits for a second person."""
+
+    seq: int
+    at: int
+    by: str
+    outcome: str
+    output: Ref | None
+    reference: str
+    reason: str
+
+
 class CellState(NamedTuple):
     """One cell. `inputs` are kept while the cell is open; `output` once it has completed.
 
@@ -71,6 +83,7 @@ class CellState(NamedTuple):
 
     An effect in doubt: `cleared` says that its provider once did not know it, `proof` is what is known of its sender, `quiet_from` is the instant from which nobody can send it any more, `asked` counts
     the askings of its provider, `asked_before` those before this doubt, and `ask_now` says that a person wants another one.
+    `proposed` is what waits for a second person.
     An asking: its `answer`, and when that was given. `reference` is the provider's own, of whichever of the two.
     """
 
@@ -105,6 +118,7 @@ class CellState(NamedTuple):
     answer: str = ""
     answered_at: int = 0
     reference: str = ""
+    proposed: Proposal | None = None
 
 
 class Deed(NamedTuple):

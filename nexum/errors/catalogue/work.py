@@ -186,6 +186,22 @@ WORK = (
         exit_code=6,
     ),
     Entry(
+        "NX-E411",
+        "second person is the first",
+        "A decision about an effect of this tool needs two people, and whoever confirms it is who made it.",
+        "The setting `four_eyes` names the tool: one person alone can be mistaken, and money has gone then.",
+        ("ask somebody else who may resolve effects to decide the same",),
+        exit_code=6,
+    ),
+    Entry(
+        "NX-E412",
+        "what was to be confirmed has changed",
+        "Somebody has decided otherwise meanwhile, or the decision that waited for a second person is settled.",
+        "Who confirms must confirm what they have read.",
+        ("look at the effect again: `nexum in-doubt show EFFECT`", "decide about what waits there now"),
+        exit_code=6,
+    ),
+    Entry(
         "NX-E441",
         "decision about a breaker is not complete",
         "Whoever holds a breaker must be named and give a reason, and may hold it open or closed, or let it decide for itself.",

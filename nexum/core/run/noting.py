@@ -1,0 +1,23 @@
+"""What is noted about an effect in doubt without ending its doubt."""
+
+from __future__ import annotations
+
+from nexum.core.run.events import DoubtProposed, ReconcileRequested, SenderEnded
+from nexum.core.run.state import CellState, Proposal
+from nexum.core.values import HERE
+
+Note = DoubtProposed | ReconcileRequested | SenderEnded
+
+
+def noted(at: CellState, body: Note, seq: int, now: int) -> CellState:
+    """The cell with what event `seq` says about it, recorded at `now`."""
+    match body:
+        case SenderEnded():
+            return at._replace(quiet_from=body.quiet_from, proof="ended")
+        case ReconcileRequested():
+            return at._replace(ask_now=True)
+        case DoubtProposed(output=output):
+            own = output is not None and output.seq == HERE
+            kept = output._replace(seq=seq) if own and output is not None else output
+            made = Proposal(seq, now, body.by, body.outcome, kept, body.reference, body.evidence)
+            return at._replace(proposed=made)
