@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -22,7 +23,7 @@ MIKA = By("mika", "the second charge was refunded by hand")
 
 
 @pytest.fixture
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """A shop that refunds, on a database of its own."""
     address = f"sqlite:///{tmp_path_factory.mktemp('twice') / 'runs.sqlite3'}"
     migrate(address)
@@ -30,7 +31,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     made = Stage(open_store(address, clock=clock), clock)
     made.register(refund_graph())
     made.open(made.session, refund_graph().queue, lease=10**15)
-    return made
+    yield made
+    made.store.close()
 
 
 def refunded(stage: Stage, until: str = "") -> tuple[Verbs, str, str]:

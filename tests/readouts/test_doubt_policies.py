@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,12 +17,14 @@ from troubled import ABSENT, UNSURE, asking, calls_in_doubt, doubt, paying
 
 
 @pytest.fixture
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """An engine on a database of its own."""
     address = f"sqlite:///{tmp_path_factory.mktemp('doubts') / 'runs.sqlite3'}"
     migrate(address)
     clock = Clock(time.time_ns() // 1000 - HOUR)
-    return Stage(open_store(address, clock=clock), clock)
+    made = Stage(open_store(address, clock=clock), clock)
+    yield made
+    made.store.close()
 
 
 def told(stage: Stage, run_id: str, *, may_read: bool = True) -> list[tuple[str, str]]:
