@@ -8,7 +8,8 @@ from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import Dedupes
 from nexum.core.run.codec import cell_of
 from nexum.core.run.events import RUN, Cell
-from nexum.core.run.fold import Event, cell_of_timer, timer_of
+from nexum.core.run.fold import Event
+from nexum.core.run.places import cell_of_timer, timer_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.rows import has_task, task_of
 from nexum.core.run.state import CellState, State

@@ -28,7 +28,7 @@ from nexum.core.run.events import (
     RunFailed,
     TimerFired,
 )
-from nexum.core.run.fold import timer_of
+from nexum.core.run.places import timer_of
 from nexum.core.run.plan import plan_of
 from nexum.core.run.state import CellStatus, Phase
 

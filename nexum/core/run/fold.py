@@ -35,7 +35,7 @@ from nexum.core.run.events import (
 )
 from nexum.core.run.ledger import enter
 from nexum.core.run.noting import noted
-from nexum.core.run.places import call_name, inner_of
+from nexum.core.run.places import call_name, cell_of_timer, inner_of, timer_of
 from nexum.core.run.state import CellState, CellStatus, Requested, State
 from nexum.core.run.transitions import next_cell, next_phase
 from nexum.core.values import HERE, Ref
@@ -85,17 +85,6 @@ def fold(state: State, event: Event) -> State:
         state = state._replace(requested=None)
     state = state._replace(seq=event.seq, now=event.at if fact else state.now, fresh=() if fact else state.fresh)
     return _FOLDS[type(body).__name__](state, event)
-
-
-def timer_of(cell: Cell) -> str:
-    """The id of the schedule_to_close timer of a cell."""
-    return f"close|{cell.path}|{cell.visit}|{cell.item}"
-
-
-def cell_of_timer(timer: str) -> Cell:
-    """The cell of a schedule_to_close timer."""
-    _, path, visit, item = timer.split("|")
-    return Cell(path, int(visit), int(item))
 
 
 def parent_of(cell: Cell) -> Cell | None:

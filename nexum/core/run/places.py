@@ -1,4 +1,4 @@
-"""What stands inside a node, told by its path: `book/io.charge` is a call of `book`, `book/undo` its undoing."""
+"""What stands inside a node, told by its path: `book/io.charge` is a call of `book`, `book/undo` its undoing. And its timer."""
 
 from __future__ import annotations
 
@@ -22,3 +22,14 @@ def inner_of(cell: Cell) -> str:
     """What an inner activation does for its parent: repair, reconcile, undo; "" for a cell of the graph itself."""
     _, slash, last = cell.path.rpartition("/")
     return last.partition(".")[0] if slash else ""
+
+
+def timer_of(cell: Cell) -> str:
+    """The id of the schedule_to_close timer of a cell."""
+    return f"close|{cell.path}|{cell.visit}|{cell.item}"
+
+
+def cell_of_timer(timer: str) -> Cell:
+    """The cell of a schedule_to_close timer."""
+    _, path, visit, item = timer.split("|")
+    return Cell(path, int(visit), int(item))
