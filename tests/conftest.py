@@ -75,6 +75,7 @@ PROCESSES = frozenset(
         "test_fake_pay",
         "test_flower_events",
         "test_flower_lists_nodes",
+        "test_frozen_workers",
         "test_in_doubt",
         "test_in_doubt_calls",
         "test_in_doubt_reconcile",

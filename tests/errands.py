@@ -136,6 +136,18 @@ def wire(errand: Errand, ctx: Context) -> Done:
     return done(errand)
 
 
+brief = Workflow("Brief", input=Errand)
+
+
+@brief.effect(tool="bank", timeouts=Timeouts(start_to_close=timedelta(milliseconds=500)))
+def fleeting(errand: Errand, ctx: Context) -> Done:
+    note("fleeting", errand.name, ctx.idempotency_key)
+    if errand.how == "freeze":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    busy(errand.seconds)
+    return done(errand)
+
+
 asking = Workflow("Asking", input=Errand)
 
 
@@ -240,7 +252,10 @@ def _first_time(name: str) -> bool:
 
 REGISTRY = Registry(
     [
-        *(workflow.build() for workflow in (chain, sleepers, hazards, stuck, silent, held, asking, several, trip)),
+        *(
+            workflow.build()
+            for workflow in (chain, sleepers, hazards, stuck, silent, held, brief, asking, several, trip)
+        ),
         *WORKFLOWS,
     ]
 )

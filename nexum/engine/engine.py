@@ -10,6 +10,7 @@ import logging
 import threading
 
 from nexum.broker.doorbell import Doorbell
+from nexum.core.graph.nodes import Effect
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
@@ -23,6 +24,7 @@ from nexum.engine.completing import complete_within, is_known
 from nexum.engine.draining import drain, grow, needs_drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.handing import announce, work_of
+from nexum.engine.late import late_record
 from nexum.engine.loading import current, keep_snapshot
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.patience import patiently
@@ -150,6 +152,15 @@ class Engine:
                 clock=self._now,
                 inline_max=self._inline_max,
             )
+
+    def add_evidence(self, work: Work, outcome: Succeeded) -> None:
+        """Record what an effect brought after `finish` was told that nobody knows; for other kinds it means nothing."""
+        with self._lock:
+            if isinstance(work.node, Effect) and not makes_calls(work) and work.key:
+                most = self._inline_max
+                late = late_record(self.store, work, outcome, session=self.session, at=self._now(), inline_max=most)
+                self.store.record(late)
+                self._drain(work.task.run_id)
 
     def adopt(self) -> list[Work]:
         """Take up tasks that this session holds without knowing. Raises what `begin` does, unless something was found."""

@@ -12,6 +12,7 @@ from doubtful import LOST, PAY, in_doubt, shop
 from engine_driver import Driver
 from nexum.client.doubts import Decision, resolve
 from nexum.core.graph.policies import Dedupes, RetryPolicy
+from nexum.core.graph.workflow import Graph
 from nexum.core.run.codec import decode, decode_mail
 from nexum.core.run.events import DuplicateEffectSuspected
 from nexum.core.run.state import CellStatus, Phase
@@ -207,3 +208,21 @@ def test_pages_metrics_and_lists_show_a_suspicion_and_nothing_else(
     assert calm.suspected == ()
     (line,) = [line for line in read_metrics(driver.store).splitlines() if line.startswith("effect_duplicates_susp")]
     assert line.endswith(',effect="pay"} 1')
+
+
+@pytest.mark.parametrize("known", [HELD, AGAIN], ids=["held", "sent again"])
+def test_an_answer_that_comes_while_its_end_is_told_is_the_result(direct: Driver, known: Graph) -> None:
+    run = direct.start(known).run_id
+    (work,) = direct.claim(known)
+    direct.handlers["mail"] = lambda work: "sent"
+    direct.engine.finish(work, LOST)
+
+    direct.engine.add_evidence(work, receipt("re_1"))
+    direct.engine.add_evidence(work, receipt("re_1"))  # whoever heard no answer says it again
+
+    direct.play(known)
+    assert direct.output(run, "pay") == b'{"amount":5,"id":"re_1"}'
+    assert direct.state(run).phase is Phase.COMPLETED
+    assert suspected(direct, run) == []
+    (effect,) = [row for row in rows_of(direct.store, "nexum_effects") if row["path"] == "pay"]
+    assert effect["reference"] == "re_1"

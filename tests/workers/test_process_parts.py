@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
+from nexum.engine.work import Succeeded, Work
 from nexum_workers.board import Board, Phase
 from nexum_workers.forking import GATE, Lifeline
+from nexum_workers.limits import Answer
+from nexum_workers.pulse import OvertimeError, Pulse, Returned, in_time
 from nexum_workers.slots import Slots, Turn
 from nexum_workers.tending import death_of
 from nexum_workers.watchdog import Watchdog
@@ -56,6 +62,64 @@ def test_the_watchdog_bites_what_is_not_released_in_time() -> None:
     clock.now += 7
     until(lambda: bitten == ["slow"])
     assert not dog.release(slow)
+
+
+def test_what_ran_out_while_the_process_stood_still_is_given_a_grace() -> None:
+    clock = FakeClock()
+    dog: Watchdog[str] = Watchdog(lambda _: None, clock, grace=5, lingers=90)
+    asleep = dog.watch("asleep", 10)
+    clock.now += 60
+    assert dog.overdue() == []  # it woke 60 s late: nobody watched, and nobody could report
+    clock.now += 0.9
+    assert dog.overdue() == []
+    assert dog.release(asleep)  # what it held is its own to tell
+
+
+def test_the_grace_after_standing_still_ends_and_is_not_given_after_too_long() -> None:
+    clock = FakeClock()
+    dog: Watchdog[str] = Watchdog(lambda _: None, clock, grace=5, lingers=90)
+    dog.watch("stuck", 10)
+    clock.now += 60
+    assert dog.overdue() == []
+    for _ in range(6):
+        assert dog.overdue() == []
+        clock.now += 0.9
+    assert dog.overdue() == ["stuck"]  # awake for five seconds, and nothing came
+
+    dog.watch("given up", 10)
+    dog.overdue()
+    clock.now += 200
+    assert dog.overdue() == ["given up"]  # others may act already: whoever slept as long must not go on
+
+
+def test_an_attempt_that_the_watchdog_took_hands_over_what_its_handler_brings() -> None:
+    answer = Answer()
+    assert answer.take() is None
+    answer.give(Succeeded(b"1"))
+    assert answer.take() == Succeeded(b"1")
+    assert answer.take() is None
+
+
+async def _answered_after(clock: FakeClock, seconds: float, pulse: Pulse) -> Returned:
+    """An answer that lies ready when the process wakes, and takes the loop some rounds to read."""
+
+    async def call() -> Returned:
+        read = asyncio.Event()
+        asyncio.get_running_loop().call_later(0.05, read.set)
+        clock.now += seconds
+        await read.wait()
+        return "read", None
+
+    return await in_time(call(), pulse)
+
+
+@pytest.mark.parametrize(("seconds", "read"), [(60, "read"), (0.5, None)])
+def test_an_async_handler_may_read_what_arrived_while_its_process_stood_still(seconds: float, read: str | None) -> None:
+    clock = FakeClock()
+    node = SimpleNamespace(id="wire", timeouts=SimpleNamespace(heartbeat=0))
+    pulse = Pulse(cast("Work", SimpleNamespace(node=node, max_run=20_000)), clock=clock)
+    value, error = asyncio.run(_answered_after(clock, seconds, pulse))
+    assert (value, isinstance(error, OvertimeError)) == (read, read is None)
 
 
 def test_the_phase_only_goes_forward_and_is_seen_by_a_child() -> None:

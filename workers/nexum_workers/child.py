@@ -20,9 +20,10 @@ from functools import partial
 
 from nexum.broker.local import Ring
 from nexum.core.graph.nodes import Effect
+from nexum.core.run.accept import LINGERS
 from nexum.crash import crash
 from nexum.engine.engine import Engine
-from nexum.engine.work import Outcome, Work
+from nexum.engine.work import Outcome, Succeeded, Work
 from nexum.errors import NexumError, UnavailableError
 from nexum.logs import about
 from nexum.patience import patiently
@@ -31,7 +32,7 @@ from nexum.store.api import Claimed, SessionRow, TaskKey
 from nexum_workers.board import Phase
 from nexum_workers.early import Early
 from nexum_workers.forking import keep_alive
-from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Limits, Stuck, watch
+from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Answer, Limits, Stuck, watch
 from nexum_workers.looping import LoopThread
 from nexum_workers.serving import Serving
 from nexum_workers.slots import Slots, Turn
@@ -43,6 +44,8 @@ ALONE_SECONDS = 0.25  # between two looks without a broker, or while it is down
 NET_SECONDS = 2.0  # between two looks as the safety net beside a broker
 HANDOVER_SECONDS = 1.0  # how long a run that needs the body waits for it before the task is given to others
 GRACE_SECONDS = 5.0  # for an `async` handler to end after its cancellation
+WAKING_SECONDS = 5.0  # for handlers to bring what they have after the process stood still
+LINGERING_SECONDS = LINGERS / 1e6 - 30  # after a deadline: others count with us for longer, and to bite takes its time
 STUCK = 69
 
 
@@ -57,7 +60,7 @@ class Child:
         self._body = threading.Lock()
         self._claiming = threading.Lock()
         self._loop = LoopThread()
-        self._watchdog: Watchdog[Stuck] = Watchdog(self._bite)
+        self._watchdog: Watchdog[Stuck] = Watchdog(self._bite, grace=WAKING_SECONDS, lingers=LINGERING_SECONDS)
         self._lost = threading.Event()
         self._closing = threading.Event()
         self._looked_for_lost = True
@@ -252,15 +255,17 @@ class Child:
         told, began = self._telling.began(work), time.monotonic()
         limits = Limits(self._watchdog, work)
         outcome = self._executor.execute(work, limits.beat, self._early(work, limits))
-        limits.leave()
+        limits.leave(outcome)
         self._telling.ended(told, work, outcome, time.monotonic() - began)
         return outcome
 
     async def _attempt_async(self, work: Work) -> Outcome:
         told, began = self._telling.began(work), time.monotonic()
-        watched = watch(self._watchdog, work, GRACE_SECONDS)
+        answer = Answer()
+        watched = watch(self._watchdog, work, GRACE_SECONDS, answer)
         outcome = await self._executor.execute_async(work, self._early(work))
         if watched and not self._watchdog.release(watched):
+            answer.give(outcome)
             await asyncio.Event().wait()
         self._telling.ended(told, work, outcome, time.monotonic() - began)
         return outcome
@@ -302,21 +307,37 @@ class Child:
         with about(partial(_subject, stuck.work) if stuck.work else None):
             logger.error("[NX-W211] %s is stuck; this process ends", stuck.what, extra={"code": "NX-W211"})
         self._lost.set()
-        teller = threading.Thread(target=self._tell, args=(stuck,), daemon=True)
-        teller.start()
-        teller.join(10)
+        self._in_ten_seconds(partial(self._tell, stuck))
         self.slots.wait_until_idle(GRACE_SECONDS, leaving=1)
+        self._in_ten_seconds(partial(self._tell_late, stuck))
         self._doorbell.close()
         os._exit(STUCK)
 
+    def _in_ten_seconds(self, act: Callable[[], None]) -> None:
+        """Do something that may hang, and leave it alone when it does."""
+        teller = threading.Thread(target=act, daemon=True)
+        teller.start()
+        teller.join(10)
+
     def _tell(self, stuck: Stuck) -> None:
-        if stuck.work is None or stuck.outcome is None:
+        """What became of the attempt: what its handler has brought by now, or that its time is over."""
+        if stuck.work is None or stuck.outcome is None or stuck.answer is None:
             return
         self._executor.abandon()
         try:
-            self._engine.finish(stuck.work, stuck.outcome(), keep=False)
+            self._engine.finish(stuck.work, stuck.answer.take() or stuck.outcome(), keep=False)
         except NexumError:
             logger.exception("what became of %s could not be recorded", stuck.work.task)
+
+    def _tell_late(self, stuck: Stuck) -> None:
+        """The handler has brought something while its end was told: of an effect that is evidence."""
+        outcome = stuck.answer.take() if stuck.answer is not None else None
+        if stuck.work is None or not isinstance(outcome, Succeeded):
+            return
+        try:
+            self._engine.add_evidence(stuck.work, outcome)
+        except NexumError:
+            logger.exception("the late answer of %s could not be recorded", stuck.work.task)
 
     # small things
 

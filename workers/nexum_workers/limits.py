@@ -14,22 +14,42 @@ from nexum_workers.watchdog import Watchdog
 DATABASE_SECONDS = 150.0  # after which a call to the database counts as hung
 
 
+class Answer:
+    """What a handler brought after the watchdog had taken its attempt: too late to be its end, but not to be known."""
+
+    def __init__(self) -> None:
+        self._outcome: Outcome | None = None
+
+    def give(self, outcome: Outcome) -> None:
+        """The handler has returned, or raised."""
+        self._outcome = outcome
+
+    def take(self) -> Outcome | None:
+        """What it brought, once; None when it has brought nothing yet."""
+        outcome, self._outcome = self._outcome, None
+        return outcome
+
+
 class Stuck(NamedTuple):
-    """Something that must not last: an attempt with the outcome it then has, or (None) a call to the database."""
+    """Something that must not last: an attempt with the outcome it then has, or (None) a call to the database.
+
+    `answer` is what the attempt's handler brings all the same.
+    """
 
     what: str
     work: Work | None = None
     outcome: Callable[[], Outcome] | None = None
+    answer: Answer | None = None
 
 
 RECORDING = Stuck("recording")
 
 
-def watch(watchdog: Watchdog[Stuck], work: Work, grace: float) -> int:
+def watch(watchdog: Watchdog[Stuck], work: Work, grace: float, answer: Answer) -> int:
     """Watch an attempt's start_to_close, and `grace` seconds more; 0 when it has none."""
     if not work.max_run:
         return 0
-    what = Stuck(work.node.id, work, partial(overtime, work.node, work.max_run))
+    what = Stuck(work.node.id, work, partial(overtime, work.node, work.max_run), answer)
     return watchdog.watch(what, work.max_run / 1e6 + grace)
 
 
@@ -39,20 +59,25 @@ class Limits:
     def __init__(self, watchdog: Watchdog[Stuck], work: Work) -> None:
         self._watchdog = watchdog
         self._pause = work.node.timeouts.heartbeat / 1e6
-        self._silent = (
-            watchdog.watch(Stuck(work.node.id, work, partial(silence, work.node)), self._pause) if self._pause else 0
-        )
-        self._watched = [number for number in (watch(watchdog, work, 0), self._silent) if number]
+        self._answer = Answer()
+        silent = Stuck(work.node.id, work, partial(silence, work.node), self._answer)
+        self._silent = watchdog.watch(silent, self._pause) if self._pause else 0
+        self._watched = [number for number in (watch(watchdog, work, 0, self._answer), self._silent) if number]
 
     def beat(self, _details: object = None) -> None:
         """The handler is alive."""
         self._watchdog.renew(self._silent, self._pause)
 
-    def leave(self) -> None:
-        """The handler has returned. Never returns when the watchdog was first: what it says stands, and the process ends."""
+    def leave(self, outcome: Outcome | None = None) -> None:
+        """The handler has returned. Never returns when the watchdog was first: what it says stands, and the process ends.
+
+        `outcome` is what there is to say of the attempt by now; it is not lost even then.
+        """
         watched, self._watched = self._watched, []
         released = [self._watchdog.release(number) for number in watched]  # each of them, whatever the others say
         if not all(released):
+            if outcome is not None:
+                self._answer.give(outcome)
             threading.Event().wait()
 
     def record(self) -> None:

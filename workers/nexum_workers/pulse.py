@@ -8,11 +8,12 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from nexum.engine.work import Work
-from nexum_workers.watchdog import boot_seconds
+from nexum_workers.watchdog import STILL, boot_seconds
 
 logger = logging.getLogger("nexum.worker")
 
 GRACE_SECONDS = 2.0  # for a cancelled handler to clean up
+WAKING_SECONDS = 2.0  # for a handler to bring the answer that arrived while its process stood still
 
 Returned = tuple[Any, BaseException | None]  # what a handler returned, or what it raised
 
@@ -34,6 +35,7 @@ class Pulse:
         self._ends = clock() + work.max_run / 1e6 if work.max_run else float("inf")
         self._pause = work.node.timeouts.heartbeat / 1e6 if beats else 0.0
         self._beaten = clock()
+        self._still = False
 
     def beat(self, _details: object = None) -> None:
         """The handler is alive."""
@@ -43,6 +45,15 @@ class Pulse:
         """Seconds until the first of the two limits; not positive when one of them is over."""
         silent = self._beaten + self._pause if self._pause else float("inf")
         return min(self._ends, silent) - self._clock()
+
+    def wake(self) -> None:
+        """The process (or its loop) stood still beyond a limit: what has arrived meanwhile may still be read, once."""
+        if self._still:
+            return
+        self._still = True
+        until = self._clock() + WAKING_SECONDS
+        self._ends = max(self._ends, until)
+        self._beaten = max(self._beaten, until - self._pause)
 
     def over(self) -> Exception:
         """Which limit is over."""
@@ -54,6 +65,8 @@ async def in_time(call: Coroutine[Any, Any, Returned], pulse: Pulse) -> Returned
     task = asyncio.ensure_future(call)
     while not task.done() and (left := pulse.left()) > 0:
         await asyncio.wait({task}, timeout=left if left < float("inf") else None)
+        if -pulse.left() >= STILL:
+            pulse.wake()
     if task.done():
         return task.result()
     over = pulse.over()
