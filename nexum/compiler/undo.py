@@ -57,7 +57,11 @@ def _missing(undo: Declared, bound: Signature, effect: Declared, signature: Sign
     """What the effect may have done without, and its undo needs."""
     doubtful = {param.source for param in signature.params if not param.required}
     for param in bound.params:
-        if param.required and param.source in doubtful:
+        if param.required and param.source == effect.id and signature.means:
+            message = f"`{undo.id}` needs `{param.source}`, which may end without a result after some of its calls"
+            fixes = (f"take it with or without: `{param.name}: ... | None`; `ctx.calls` holds what the calls returned",)
+            yield finding("NX-B162", message, parameter_span(undo, param.name), fixes=fixes)
+        elif param.required and param.source in doubtful:
             message = f"`{undo.id}` needs `{param.source}`, which `{effect.id}` takes with or without"
             fixes = (f"take it with or without: `{param.name}: ... | None`",)
             yield finding("NX-B162", message, parameter_span(undo, param.name), fixes=fixes)

@@ -77,7 +77,7 @@ class Journal:
 
     def keep(self, name: str, arguments: str, result: bytes) -> CallAnswer:
         """Make the result of a call that changes nothing durable; what was kept before stays, and is given."""
-        mail, inline = self._fact(name, result, "")
+        mail, inline = self._fact(name, result, "", by="read")
         call = self._call(name, arguments, READ, 0)
         return self._whole(patiently(lambda: self._store.keep_call(call, inline, sha256_hex(result), mail)))
 
@@ -106,11 +106,11 @@ class Journal:
     def _place(self, name: str) -> TaskKey:
         return self._work.task._replace(path=call_of(self._work.cell, name).path)
 
-    def _fact(self, name: str, result: bytes, reference: str) -> tuple[Mail, bytes]:
+    def _fact(self, name: str, result: bytes, reference: str, by: str = "call") -> tuple[Mail, bytes]:
         work = self._work
         ref, inline = patiently(lambda: keep(self._store, work.tenant, result, self._inline_max))
         cell = call_of(work.cell, name)
-        body = NodeCompleted(cell, ref, attempt=work.attempt, by="call", reference=reference)
+        body = NodeCompleted(cell, ref, attempt=work.attempt, by=by, reference=reference)
         mail = Mail(
             run_id=work.task.run_id,
             dedupe=f"call|{cell.path}|{cell.visit}|{cell.item}",

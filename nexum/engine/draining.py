@@ -285,7 +285,7 @@ class _Round:
         taken: list[str] = []
         for event in grown.events:
             body = event.body
-            if (isinstance(body, NodeCompleted) and body.by in ("attempt", "call")) or (
+            if (isinstance(body, NodeCompleted) and body.by in ("attempt", "call", "read")) or (
                 isinstance(body, DoubtResolved) and body.outcome == "happened"
             ):
                 taken.extend(self._keys(grown.state, body.cell))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from nexum.broker.doorbell import Doorbell
 from nexum.core.run.events import Cell
-from nexum.core.run.fold import parent_of
-from nexum.core.run.places import inner_of
+from nexum.core.run.ledger import calls_of, is_undo
+from nexum.core.run.places import call_name, inner_of, parent_of
 from nexum.core.run.state import CellState
 from nexum.engine.loading import read_payload
 from nexum.engine.memory import Known
@@ -46,6 +46,7 @@ def work_of(
         run_key=state.run_key,
         trace=known.trace,
         repair=_repair(store, known, cell),
+        calls=_calls(store, known, cell),
     )
 
 
@@ -60,6 +61,15 @@ def _key(known: Known, cell: Cell, at: CellState) -> str:
     """The key of an effect; whoever asks its provider is told it too."""
     parent = parent_of(cell)
     return known.state.cells[parent].key if inner_of(cell) == "reconcile" and parent is not None else at.key
+
+
+def _calls(store: Store, known: Known, cell: Cell) -> tuple[tuple[str, bytes], ...]:
+    """What an undo is told of the calls of its effect."""
+    parent = parent_of(cell)
+    if parent is None or not known.plan.calls or not is_undo(cell):
+        return ()
+    made = [(call_name(deed.cell), deed.output) for deed in calls_of(known.state, parent)]
+    return tuple((name, read_payload(store, known, ref)) for name, ref in made if ref is not None)
 
 
 def _repair(store: Store, known: Known, cell: Cell) -> Repair | None:

@@ -30,7 +30,8 @@ class Work(NamedTuple):
 
     `key` is the idempotency key of an effect, also where its provider is asked about it ("" for other kinds). `max_run` is start_to_close in microseconds, to be
     measured on a monotonic clock from now. `now` is the store's clock when the work was handed out. `scheduled_at` is the
-    recorded time of `NodeScheduled`: it is what `ctx.now` shows, the same for every attempt.
+    recorded time of `NodeScheduled`: it is what `ctx.now` shows, the same for every attempt. `calls` are, for an undo, the
+    results of the calls that its effect had journaled, by name.
     """
 
     task: TaskKey
@@ -51,6 +52,7 @@ class Work(NamedTuple):
     run_key: str
     trace: str
     repair: Repair | None = None
+    calls: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -261,7 +261,8 @@ def _undone(body: RunFailed | RunCancelled) -> str:
     """What the end of a run says about what it had done."""
     words = {"all": "; all undone", "some": "; undone in part", "none": "; nothing undone"}.get(body.undone, "")
     given_up = ", ".join(cell.path for cell in body.given_up)
-    return f"{words}, given up: {given_up}" if given_up else words
+    left = ", ".join(cell.path for cell in body.left)
+    return words + (f", given up: {given_up}" if given_up else "") + (f"; made and left: {left}" if left else "")
 
 
 def _completed(body: NodeCompleted) -> str:

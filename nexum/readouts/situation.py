@@ -72,6 +72,7 @@ def situation(
     suspended_at, trouble, reason = 0, None, ""
     undone: str = ""
     given_up: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     for row in told:
         body = _body(row)
         match row.type:
@@ -100,7 +101,8 @@ def situation(
         if row.type == "RunClosing":
             parked.clear()  # what was parked on the way forward is dropped
         if row.type in ("RunFailed", "RunCancelled"):
-            undone, given_up = str(body.get("undone", "")), tuple(str(cell[0]) for cell in body.get("given_up", ()))
+            undone = str(body.get("undone", ""))
+            given_up, left = (tuple(str(cell[0]) for cell in body.get(name, ())) for name in ("given_up", "left"))
     tasks = tuple(tasks)
     again = {(task.path, task.visit, task.item) for task in tasks}  # to be sent again, and in doubt no more
     most, phase = attempts or {}, phase_of(run.status)
@@ -126,6 +128,7 @@ def situation(
         parked=tuple(parked.values()),
         undone=undone,
         given_up=given_up,
+        left=left,
         trouble=trouble,
         reason=reason,
         fleet=fleet or Fleet(live=crew.serving(queue_name(run.workflow, run.version))),

@@ -10,7 +10,7 @@ import hashlib
 import logging
 import random
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,8 @@ class Context:
     """The attempt under way, as its handler sees it.
 
     `run_id`, `run_key` ("" without one) and `tenant` name the run; `node` and `attempt` (from 1) the attempt;
-    `idempotency_key` is an effect's key, constant over attempts ("" for other kinds). `log` is a logger.
+    `idempotency_key` is an effect's key, constant over attempts ("" for other kinds). `log` is a logger. `calls` is for an
+    undo: the results, as JSON values, of the calls that its effect had journaled, by name; empty for everything else.
 
     In a unit test make one with the values that the handler needs: `Context(run_id="r1", idempotency_key="k")`.
     """
@@ -42,6 +43,7 @@ class Context:
         attempt: int = 1,
         idempotency_key: str = "",
         scheduled_at: int = 0,
+        calls: Mapping[str, Any] | None = None,
         on_heartbeat: Callable[[Any], None] | None = None,
     ) -> None:
         self.run_id = run_id
@@ -52,6 +54,7 @@ class Context:
         self.item = item
         self.attempt = attempt
         self.idempotency_key = idempotency_key
+        self.calls: Mapping[str, Any] = calls or {}
         self._scheduled_at = scheduled_at
         self._on_heartbeat = on_heartbeat
         self._reference = ""
@@ -59,6 +62,8 @@ class Context:
     @classmethod
     def of(cls, work: Work, on_heartbeat: Callable[[Any], None] | None = None) -> Context:
         """The context of one attempt; `on_heartbeat` is told the details of each heartbeat."""
+        from nexum.core.canonical import from_bytes  # a shop that only declares workflows does not need it
+
         return cls(
             run_id=work.task.run_id,
             run_key=work.run_key,
@@ -69,6 +74,7 @@ class Context:
             attempt=work.attempt,
             idempotency_key=work.key,
             scheduled_at=work.scheduled_at,
+            calls={name: from_bytes(data) for name, data in work.calls},
             on_heartbeat=on_heartbeat,
         )
 

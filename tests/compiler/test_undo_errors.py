@@ -261,3 +261,25 @@ def test_an_undo_needs_types_like_every_handler() -> None:
         print(pay)
 
     assert only(shop(undo)).code == "NX-B107"
+
+
+def test_an_undo_of_several_calls_may_not_need_the_result_that_half_of_them_leave_out() -> None:
+    def book(claim: Claim, io: IO) -> Receipt:
+        return Receipt(id="1")
+
+    def needs(book: Receipt) -> None:
+        print(book)
+
+    def bears(book: Receipt | None, ctx: Context) -> None:
+        print(book, ctx.calls)
+
+    agent = Workflow("Shop", input=Claim)
+    agent.effect(tool="bank.pay", compensate=needs)(book)
+    found = only(agent)
+    assert found.code == "NX-B162"
+    assert pointed(found) == "book: Receipt"
+    assert "ctx.calls" in found.fixes[0]
+
+    agent = Workflow("Shop", input=Claim)
+    agent.effect(tool="bank.pay", compensate=bears)(book)
+    agent.build()

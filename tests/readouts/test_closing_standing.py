@@ -99,3 +99,11 @@ def test_a_run_that_has_ended_says_what_became_of_its_deeds(phase: Phase, undone
     if phase is Phase.CANCELLED:
         first = "Cancelled after 60 s: withdrawn."
     assert found.sentence == first + words
+
+
+def test_a_run_that_has_ended_names_some_of_the_calls_that_stand() -> None:
+    left = tuple(f"book/io.{n}" for n in "abcde")
+    found = told(phase=Phase.CANCELLED, ended_at=NOW, undone="some", left=left, reason="withdrawn")
+
+    said = "Made and left as it is: `book/io.a`, `book/io.b`, `book/io.c` and 2 more."
+    assert found.sentence == f"Cancelled after 60 s: withdrawn. What it had done is undone in part. {said}"

@@ -20,8 +20,7 @@ from nexum.compiler.handlers import BoundHandler
 from nexum.core.canonical import NotCanonicalError, canonical_bytes, from_bytes, legible
 from nexum.core.graph.nodes import Compute, Effect, Llm, Transaction
 from nexum.core.graph.workflow import AnyNode
-from nexum.core.run.fold import parent_of
-from nexum.core.run.places import inner_of
+from nexum.core.run.places import inner_of, parent_of
 from nexum.core.run.plan import plan_of
 from nexum.crash import crash
 from nexum.engine.work import Committed, Failed, Outcome, Succeeded, TakenBack, Unanswered, Work

@@ -36,9 +36,8 @@ from nexum.core.run.events import (
     SkipRequested,
     TimerFired,
 )
-from nexum.core.run.fold import parent_of
 from nexum.core.run.ledger import serves_undo
-from nexum.core.run.places import call_name
+from nexum.core.run.places import call_name, parent_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.requesting import misfit
 from nexum.core.run.state import CellState, CellStatus, Phase, State

@@ -12,8 +12,7 @@ from __future__ import annotations
 from nexum.core.graph.nodes import Effect, Reconciliation
 from nexum.core.run.attempts import after_failure, overdue_error
 from nexum.core.run.events import NEVER, Body, Cell, DoubtResolved, NodeCancelled, NodeFailed, NodeScheduled
-from nexum.core.run.fold import parent_of
-from nexum.core.run.places import inner_of
+from nexum.core.run.places import inner_of, parent_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.ready import input_hash
 from nexum.core.run.retry import spread_of

@@ -23,8 +23,8 @@ from nexum.core.run.events import (
     NodeScheduled,
     RetryScheduled,
 )
-from nexum.core.run.fold import parent_of
 from nexum.core.run.ledger import is_undo
+from nexum.core.run.places import parent_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellState, CellStatus, State
 

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.attempts import overdue_error
 from nexum.core.run.events import Body, Cell, Error, NodeCancelled, NodeFailed, RetryScheduled
-from nexum.core.run.fold import parent_of
-from nexum.core.run.places import call_name
+from nexum.core.run.places import call_name, parent_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.requesting import BY_HAND, failed_by_hand
 from nexum.core.run.state import CellState, CellStatus, State

@@ -12,7 +12,7 @@ from nexum.core.run.ledger import serves_undo
 from nexum.core.run.places import call_name
 from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellStatus, State
-from nexum.core.run.undoing import due, outcome
+from nexum.core.run.undoing import Undone, due, outcome
 
 _DROPPED = frozenset({CellStatus.SCHEDULED, CellStatus.ATTEMPT_FAILED, CellStatus.PARKED})
 
@@ -45,8 +45,8 @@ def _stop(state: State, cell: Cell) -> list[Body]:
 
 
 def _end(plan: Plan, state: State) -> Body:
-    undone, given_up = outcome(plan, state) if state.ledger else ("", ())
+    became = outcome(plan, state) if state.ledger else Undone()
     if state.cause == "cancelled":
-        return RunCancelled(state.cancel_reason, undone, given_up)
+        return RunCancelled(state.cancel_reason, *became)
     assert state.cause_error is not None
-    return RunFailed(state.cause_error, state.cause_cell, undone, given_up)
+    return RunFailed(state.cause_error, state.cause_cell, *became)

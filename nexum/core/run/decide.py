@@ -24,9 +24,8 @@ from nexum.core.run.events import (
     RunClosing,
     RunCompleted,
 )
-from nexum.core.run.fold import parent_of
 from nexum.core.run.ledger import is_undo
-from nexum.core.run.places import inner_of
+from nexum.core.run.places import inner_of, parent_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.ready import Values, current, enter, wanted
 from nexum.core.run.requesting import BY_HAND, answer, failed_by_hand

@@ -85,11 +85,10 @@ class NodeSkipped:
 class NodeCompleted:
     """Fact or decision: the cell has its output.
 
-    `by` is attempt, repair, reuse, person, or call (a call that a handler journaled); `late`: nobody will read it.
-
-    `journal` is what a language model was asked and what it answered. `answer` is what the asking of a provider found out:
-    found (then `output` is the effect's), not_found or cannot_tell (then `output` is the reason, a text). `source` is the
-    other run whose recorded effect is reused.
+    `by` is attempt, repair, reuse, person, call (that a handler journaled), or read (the same, and it changed nothing);
+    `late`: nobody will read it. `journal` is what a language model was asked and what it answered. `answer` is what the
+    asking of a provider found out: found (then `output` is the effect's), not_found or cannot_tell (then `output` is the
+    reason, a text). `source` is the other run whose recorded effect is reused.
     """
 
     cell: Cell
@@ -320,30 +319,29 @@ class RunFailed:
     """Decision: the first cause, and the cell where it arose.
 
     `undone` says how many of the deeds that can be undone were: all, some, none, or "" where there was nothing to undo.
-    `given_up` are the undos that a person gave up.
+    `given_up` are the undos that a person gave up. `left` are journaled calls that stand although their effect has not completed.
     """
 
     error: Error
     cell: Cell = RUN
     undone: str = ""
     given_up: tuple[Cell, ...] = ()
+    left: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunCancelled:
-    """Decision: the run ended because somebody asked for it. `undone` and `given_up` as in `RunFailed`."""
+    """Decision: the run ended because somebody asked for it. `undone`, `given_up` and `left` as in `RunFailed`."""
 
     reason: str
     undone: str = ""
     given_up: tuple[Cell, ...] = ()
+    left: tuple[Cell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RunTerminated:
-    """Fact: ended at once, nothing awaited, nothing undone.
-
-    `in_flight` are the effects that somebody was executing, `in_doubt` those that may have acted.
-    """
+    """Fact: ended at once, nothing awaited or undone. `in_flight` effects were being executed, `in_doubt` may have acted."""
 
     reason: str
     in_flight: tuple[Cell, ...] = ()

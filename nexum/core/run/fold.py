@@ -35,7 +35,7 @@ from nexum.core.run.events import (
 )
 from nexum.core.run.ledger import enter
 from nexum.core.run.noting import noted
-from nexum.core.run.places import call_name, cell_of_timer, inner_of, timer_of
+from nexum.core.run.places import call_name, cell_of_timer, inner_of, parent_of, timer_of
 from nexum.core.run.state import CellState, CellStatus, Requested, State
 from nexum.core.run.transitions import next_cell, next_phase
 from nexum.core.values import HERE, Ref
@@ -85,12 +85,6 @@ def fold(state: State, event: Event) -> State:
         state = state._replace(requested=None)
     state = state._replace(seq=event.seq, now=event.at if fact else state.now, fresh=() if fact else state.fresh)
     return _FOLDS[type(body).__name__](state, event)
-
-
-def parent_of(cell: Cell) -> Cell | None:
-    """The cell that an inner activation (`verdict/repair.1`, `refund/undo`) belongs to."""
-    path, slash, _ = cell.path.rpartition("/")
-    return cell._replace(path=path) if slash else None
 
 
 def _place(ref: Ref | None, event: Event) -> Ref | None:
@@ -190,14 +184,15 @@ def _finish(state: State, cell: Cell, event: str, **changes: Any) -> State:
 
 
 def _known_call(state: State, cell: Cell) -> State:
-    """A call is not scheduled: the first fact about it makes its cell, with the key that follows from its node's."""
+    """A call is not scheduled: the first fact about it makes its cell, with its node's inputs and the key that follows."""
     name = call_name(cell)
     if not name or cell in state.cells:
         return state
     parent = parent_of(cell)
     assert parent is not None
     above = state.cells[parent]
-    made = CellState(CellStatus.SCHEDULED, kind="effect", scheduled_at=state.now, key=call_key(above.key, name))
+    key = call_key(above.key, name)
+    made = CellState(CellStatus.SCHEDULED, kind="effect", scheduled_at=state.now, key=key, inputs=above.inputs)
     return state._replace(cells=state.cells.set(cell, made))
 
 

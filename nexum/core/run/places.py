@@ -18,6 +18,12 @@ def call_name(cell: Cell) -> str:
     return last.removeprefix(IO) if slash and last.startswith(IO) else ""
 
 
+def parent_of(cell: Cell) -> Cell | None:
+    """The cell that an inner activation (`verdict/repair.1`, `refund/undo`) belongs to."""
+    path, slash, _ = cell.path.rpartition("/")
+    return cell._replace(path=path) if slash else None
+
+
 def inner_of(cell: Cell) -> str:
     """What an inner activation does for its parent: repair, reconcile, undo; "" for a cell of the graph itself."""
     _, slash, last = cell.path.rpartition("/")

@@ -97,7 +97,7 @@ class Fleet:
 class Situation:
     """Everything that a standing is made from. `trouble` is the run's error, or that of its suspension.
 
-    `undone` and `given_up` are what the end of the run says about its deeds; `given_up` are paths.
+    `undone`, `given_up` and `left` are what the end of the run says about its deeds; the last two are paths.
     `broken` is the code that says why nothing can be appended to an open run ("" when it can).
     """
 
@@ -114,6 +114,7 @@ class Situation:
     parked: tuple[ParkedSeen, ...] = ()
     undone: str = ""
     given_up: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     trouble: Trouble | None = None
     reason: str = ""
     fleet: Fleet = field(default_factory=Fleet)

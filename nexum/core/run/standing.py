@@ -19,6 +19,7 @@ MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
 LATER = 10 * MINUTE  # until a run whose history cannot be continued is looked at again
+SOME = 3  # calls that a sentence names
 STANDINGS = {
     "running": "Running",
     "queued": "Queued",
@@ -266,7 +267,10 @@ def _deeds(seen: Situation) -> str:
         "none": " What it had done is not undone.",
     }.get(seen.undone, "")
     given_up = ", ".join(_node(path.removesuffix(UNDO)) for path in seen.given_up)
-    return f"{words} Given up: {given_up}." if given_up else words
+    said = f"{words} Given up: {given_up}." if given_up else words
+    more = f" and {len(seen.left) - SOME} more" if len(seen.left) > SOME else ""
+    left = ", ".join(map(_node, seen.left[:SOME]))
+    return f"{said} Made and left as it is: {left}{more}." if left else said
 
 
 def _running(seen: Situation, working: list[TaskSeen], now: int) -> Standing:

@@ -3,16 +3,20 @@
 Descendants in the graph come first, so undoing runs backwards along the graph, and in parallel where the way forward was
 parallel. What stands at or above a completed pivot stays: the pivot was the point of no return. An undo is an effect like
 any other, with a key, retries and doubts of its own; only its failure is special: it never ends by itself.
+
+An effect that journals calls may end otherwise than completed after some of them: then the world was touched, and its undo
+runs without its output. It is told the calls' results. Where no undo is declared the end of the run names them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from nexum.core.graph.nodes import Effect
 from nexum.core.ids import effect_key
 from nexum.core.run.events import Body, Cell, Error, NodeParked, NodeScheduled
-from nexum.core.run.ledger import undo_of
+from nexum.core.run.ledger import calls_of, in_part, undo_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.ready import input_hash
 from nexum.core.run.state import CellStatus, Deed, State
@@ -23,7 +27,7 @@ def due(plan: Plan, state: State) -> list[Body]:
     """The undos that may begin now."""
     left: dict[str, list[tuple[Deed, Effect]]] = {}
     for deed, effect in _undoable(plan, state):
-        if not deed.undone and not _is_given_up(state, deed):
+        if not deed.undone and not _has_ended(state, deed):
             left.setdefault(_root(deed.cell), []).append((deed, effect))
     if not left:
         return []
@@ -37,21 +41,36 @@ def due(plan: Plan, state: State) -> list[Body]:
     return found
 
 
-def outcome(plan: Plan, state: State) -> tuple[str, tuple[Cell, ...]]:
-    """How many of the deeds that can be undone were (all, some, none; "" when there were none), and what was given up."""
+class Undone(NamedTuple):
+    """What became of a run's deeds, as its last event says it; the fields are those of `RunFailed`."""
+
+    undone: str = ""
+    given_up: tuple[Cell, ...] = ()
+    left: tuple[Cell, ...] = ()
+
+
+def outcome(plan: Plan, state: State) -> Undone:
+    """How many of the deeds that can be undone were, what was given up, and which calls of half-done effects stand."""
     deeds = [deed for deed, _ in _undoable(plan, state)]
     undone = sum(deed.undone for deed in deeds)
     given_up = tuple(sorted(undo_of(deed.cell) for deed in deeds if _is_given_up(state, deed)))
-    if not deeds:
-        return "", ()
-    return "all" if undone == len(deeds) else "some" if undone else "none", given_up
+    how_many = "all" if undone == len(deeds) else "some" if undone else "none"
+    return Undone(how_many if deeds else "", given_up, _left(plan, state))
+
+
+def _left(plan: Plan, state: State) -> tuple[Cell, ...]:
+    if not plan.calls:
+        return ()
+    return tuple(
+        call.cell for deed in in_part(state) for call in calls_of(state, deed.cell) if not (deed.undone or call.undone)
+    )
 
 
 def _undoable(plan: Plan, state: State) -> Iterator[tuple[Deed, Effect]]:
     """Deeds that have a way back and no completed pivot at or below them."""
     found = [
         (deed, node)
-        for _, deed in sorted(state.ledger.items())
+        for deed in (*(deed for _, deed in sorted(state.ledger.items())), *(in_part(state) if plan.calls else ()))
         if isinstance(node := plan.node_at(deed.cell.path), Effect) and node.undo is not None
     ]
     if not found:
@@ -77,6 +96,11 @@ def _is_completed(state: State, cell: Cell) -> bool:
 def _is_given_up(state: State, deed: Deed) -> bool:
     at = state.cells.get(undo_of(deed.cell))
     return at is not None and at.status is CellStatus.FAILED
+
+
+def _has_ended(state: State, deed: Deed) -> bool:
+    at = state.cells.get(undo_of(deed.cell))
+    return at is not None and at.status in (CellStatus.COMPLETED, CellStatus.FAILED)
 
 
 def _above(plan: Plan, names: set[str]) -> set[str]:

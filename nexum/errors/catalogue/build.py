@@ -321,8 +321,10 @@ BUILD = (
     Entry(
         "NX-B162",
         "undo needs what its effect may lack",
-        "The effect takes a value with or without; its undo takes it only with.",
-        "Where the value was absent, the undo could never be called, and the deed would stay.",
+        "The effect takes a value with or without; its undo takes it only with. Or the effect makes journaled calls (`IO`), and "
+        "its undo takes the effect's result only with.",
+        "Where the value was absent, or the effect failed after some of its calls, the undo could never be called, and the deed "
+        "would stay.",
         ("take it with or without in the undo, too: `x: X | None`",),
         exit_code=65,
     ),
