@@ -22,8 +22,7 @@ from nexum.core.canonical import NotCanonicalError, from_bytes, sha256_hex, stor
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.codec import decode, encode_mail
 from nexum.core.run.events import Cell, DoubtProposed, DoubtResolved
-from nexum.core.run.fold import parent_of
-from nexum.core.run.places import call_name
+from nexum.core.run.places import call_name, parent_of
 from nexum.core.run.state import CellState, CellStatus, Proposal
 from nexum.core.schema.validate import problems
 from nexum.core.values import HERE, INLINE_MAX

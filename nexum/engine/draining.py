@@ -33,6 +33,7 @@ from nexum.core.run.events import (
 )
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.places import call_name
+from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellStatus, State
 from nexum.core.values import BLOB, Ref
 from nexum.crash import crash
@@ -47,7 +48,7 @@ from nexum.engine.reports import claimed_key, dedupe_of
 from nexum.engine.seal import seal
 from nexum.engine.suspending import cause_of
 from nexum.errors import UnavailableError
-from nexum.store.api import Drain, Mail, MailRow, OpenCall, SettledEffect, Store, TaskKey
+from nexum.store.api import Drain, Mail, MailRow, NewTask, OpenCall, SettledEffect, Store, TaskKey
 
 MAX_ROUNDS = 20
 BATCH = 200
@@ -220,7 +221,7 @@ class _Round:
         tell(before.run_id, fact)
         added = made.new_tasks
         if isinstance(fact, RunResumed):
-            added = new_tasks(known.plan, grown.state)
+            added = tuple(_renewed(known.plan, task, self._now) for task in new_tasks(known.plan, grown.state))
             self._held.restore(known.state.tenant, added)
         self._result.ready.extend((task.queue, task.key) for task in added if task.not_before <= self._now)
         for key, told in self._stopped(grown):
@@ -315,6 +316,12 @@ class _Round:
 
 def _own_mail(key: TaskKey, told: Body) -> Mail:
     return Mail(key.run_id, dedupe_of(key, told), type(told).__name__, b"", actor="engine")
+
+
+def _renewed(plan: Plan, task: NewTask, now: int) -> NewTask:
+    """A task of a run that stood still: only from now on can it begin, so only from now on can it begin too late."""
+    limit = plan.node_at(task.key.path).timeouts.schedule_to_start
+    return task._replace(start_by=max(task.start_by, now + limit)) if limit else task
 
 
 def _suspended(known: Known, message: Body, error: Exception, now: int) -> Grown:

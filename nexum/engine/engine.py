@@ -10,7 +10,6 @@ import logging
 import threading
 
 from nexum.broker.doorbell import Doorbell
-from nexum.core.graph.nodes import Effect
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
@@ -24,7 +23,7 @@ from nexum.engine.completing import complete_within, is_known
 from nexum.engine.draining import drain, grow, needs_drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.handing import announce, work_of
-from nexum.engine.late import late_record
+from nexum.engine.late import record_late
 from nexum.engine.loading import current, keep_snapshot
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.patience import patiently
@@ -156,10 +155,7 @@ class Engine:
     def add_evidence(self, work: Work, outcome: Succeeded) -> None:
         """Record what an effect brought after `finish` was told that nobody knows; for other kinds it means nothing."""
         with self._lock:
-            if isinstance(work.node, Effect) and not makes_calls(work) and work.key:
-                most = self._inline_max
-                late = late_record(self.store, work, outcome, session=self.session, at=self._now(), inline_max=most)
-                self.store.record(late)
+            if record_late(self.store, work, outcome, self.session, at=self._now(), inline_max=self._inline_max):
                 self._drain(work.task.run_id)
 
     def adopt(self) -> list[Work]:

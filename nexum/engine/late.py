@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 
+from nexum.core.graph.nodes import Effect
 from nexum.core.run.accept import second_result
 from nexum.core.run.codec import decode_mail, encode_mail
 from nexum.core.run.events import Body, DuplicateEffectSuspected, NodeCompleted
 from nexum.core.run.state import State
+from nexum.engine.calls import makes_calls
 from nexum.engine.reports import outcome_report, record_of
 from nexum.engine.work import Succeeded, Work
-from nexum.store.api import MailRow, Record, Store
+from nexum.store.api import MailRow, Store
 
 log = logging.getLogger("nexum.engine")
 
@@ -54,12 +56,16 @@ def tell(run_id: str, fact: Body) -> None:
         )
 
 
-def late_record(store: Store, work: Work, outcome: Succeeded, *, session: str, at: int, inline_max: int) -> Record:
-    """The record of an effect's result that came after its attempt had been given up, by the process that had begun it.
+def record_late(store: Store, work: Work, outcome: Succeeded, session: str, *, at: int, inline_max: int) -> bool:
+    """Record an effect's result that came after its attempt had been given up, by the process that had begun it.
 
     The attempt's end was told already, as unknown; so the fact has a name of its own, and completes what is still in doubt.
+    False for other kinds, of which a second end means nothing. Raises `UnavailableError`.
     """
+    if not isinstance(work.node, Effect) or makes_calls(work.node):
+        return False
     tenant, key = work.tenant, work.key
     report = outcome_report(store, work.task, work.token, outcome, tenant=tenant, key=key, inline_max=inline_max)
     record = record_of(report, session=session, trace=work.trace, at=at)
-    return record._replace(mail=record.mail._replace(dedupe=f"late|{work.token}|{record.mail.dedupe}"))
+    store.record(record._replace(mail=record.mail._replace(dedupe=f"late|{work.token}|{record.mail.dedupe}")))
+    return True

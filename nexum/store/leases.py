@@ -9,6 +9,7 @@ from nexum.store.api import Claimed, Held, Mail, TaskKey
 from nexum.store.rows import INSERT_MAIL, mail_row
 from nexum.store.shapes import EXPIRED, SILENCE
 from nexum.store.statement import Statement, Transaction
+from nexum.store.sweeping import UNTOUCHED
 
 _CELL = "run_id = :run_id AND path = :path AND visit = :visit AND item = :item AND attempt = :attempt"
 _HELD = (
@@ -37,6 +38,8 @@ _BY_DEAD = Statement(f"""
 _RELEASE = Statement(f"""
     UPDATE nexum_tasks
        SET state = 'READY', session = '', claimed_at = 0, deliveries = deliveries - 1,
+           start_by = CASE WHEN :pause = 0 OR start_by = 0 THEN start_by
+                           ELSE CASE WHEN start_by > {{now}} THEN start_by ELSE {{now}} END + :pause END,
            not_before = CASE WHEN :pause > 0 THEN {{now}} + :pause ELSE not_before END
      WHERE {_CELL} AND state = 'CLAIMED' AND session = :session AND token = :token""")  # noqa: S608
 _EFFECT_OF = f"""
@@ -54,7 +57,7 @@ _REQUEUE = Statement(f"""
     UPDATE nexum_tasks SET state = 'READY', session = '', claimed_at = 0, told_at = 0
      WHERE {_CELL} AND state = 'CLAIMED' AND token = :token
        AND session IN (SELECT session FROM nexum_sessions WHERE state IN ('ENDED', 'DEAD'))""")  # noqa: S608
-_EXPIRE = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY' AND deliveries = 0")  # noqa: S608
+_EXPIRE = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY' AND {UNTOUCHED}")  # noqa: S608
 _IN_DOUBT = Statement(f"""
     UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt
      WHERE {_EFFECT_OF} AND token <= :token AND state IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')""")  # noqa: S608
@@ -90,7 +93,10 @@ def _lost(row: Sequence[Any], now: int) -> Held:
 
 
 def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int = 0) -> bool:
-    """Give back a task that was certainly not begun, for `pause` us to nobody; its effect is as it was before the claim."""
+    """Give back a task that was certainly not begun, for `pause` us to nobody; its effect is as it was before the claim.
+
+    Time in which nobody may begin it is none that it has to begin in.
+    """
     name = {**key._asdict(), "token": token}
     if not tx.run(_RELEASE, **name, session=session, pause=pause):
         return False

@@ -27,9 +27,15 @@ _READY_UNTOLD = Statement(
 _TELL = Statement(f"""
     UPDATE nexum_tasks SET told_at = {{now}}, told_count = told_count + 1
      WHERE {_CELL} AND state = 'READY' AND told_count = :told_count""")  # noqa: S608
-_LATE = Statement("""
+# Nobody has begun it, and no call of an earlier attempt has an unknown outcome: what is late to start was certainly not sent.
+UNTOUCHED = """deliveries = 0 AND NOT (kind = 'effect' AND EXISTS (
+        SELECT 1 FROM nexum_effects AS e
+         WHERE e.run_id = nexum_tasks.run_id AND e.visit = nexum_tasks.visit AND e.item = nexum_tasks.item
+           AND substr(e.path, 1, length(nexum_tasks.path) + 4) = nexum_tasks.path || '/io.'
+           AND e.state IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')))"""
+_LATE = Statement(f"""
     SELECT run_id, path, visit, item, attempt, queue FROM nexum_tasks
-     WHERE state = 'READY' AND start_by > 0 AND start_by <= {now} AND deliveries = 0 ORDER BY start_by LIMIT :most""")
+     WHERE state = 'READY' AND start_by > 0 AND start_by <= {{now}} AND {UNTOUCHED} ORDER BY start_by LIMIT :most""")  # noqa: S608
 
 
 def proven_dead(tx: Transaction, limit: int) -> list[Proven]:

@@ -11,7 +11,7 @@ from databases import emptied, fresh_postgres, fresh_sqlite
 from engine_driver import Driver
 from graphs import graph
 from nexum.core.graph.nodes import Effect, Handler, Param
-from nexum.core.graph.policies import BreakerPolicy, Dedupes, RetryPolicy
+from nexum.core.graph.policies import BreakerPolicy, Dedupes, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.events import Error
 from nexum.core.run.state import Phase
@@ -24,6 +24,7 @@ SECOND = 1_000_000
 HOUR = 3_600 * SECOND
 POLICY = BreakerPolicy(failures=5, within=60 * SECOND, open_for=30 * SECOND, probes=1)
 RUNS = 20
+NO_LIMITS = TimeoutPolicy()
 
 
 class Clock:
@@ -76,7 +77,7 @@ class Provider:
         return Failed(Error("NX-R200", "connection refused", retryable=True)) if self.dead else {"id": "re_1"}
 
 
-def refunds(policy: BreakerPolicy | None = POLICY) -> Graph:
+def refunds(policy: BreakerPolicy | None = POLICY, timeouts: TimeoutPolicy = NO_LIMITS) -> Graph:
     retry = RetryPolicy(max_attempts=6, first_wait=SECOND, ceiling=SECOND, jitter=0)
     pay = Effect(
         id="pay",
@@ -87,6 +88,7 @@ def refunds(policy: BreakerPolicy | None = POLICY) -> Graph:
         doubt=Dedupes(ttl=HOUR),
         retry=retry,
         breaker=policy,
+        timeouts=timeouts,
     )
     return graph(pay)
 
@@ -193,3 +195,27 @@ def test_a_node_that_declares_none_asks_nobody(worker: Callable[[str], Driver]) 
 
     assert provider.asked == 1
     assert driver.store.breaker("default", "stripe.refund")[0].revision == 0
+
+
+def test_time_that_a_breaker_holds_a_task_does_not_count_as_time_to_start(
+    worker: Callable[[str], Driver], clock: Clock
+) -> None:
+    provider, driver = Provider(), worker("s1")
+    once = POLICY.model_copy(update={"failures": 1})
+    pays = refunds(once, TimeoutPolicy(schedule_to_start=10 * SECOND))
+    driver.handlers["pay"] = provider
+    driver.start(pays, 1)
+    driver.play(pays)
+    run = driver.start(pays, 2).run_id
+    for _ in range(20):  # in which the provider stays dead, and somebody looks every five seconds
+        driver.play(pays)
+        clock.now += 5 * SECOND
+        driver.sweep()
+    assert not [event for event in driver.events(run) if b"NX-R203" in event.body]  # not started in time
+
+    provider.dead = False
+    for _ in range(3):
+        driver.play(pays)
+        driver.sweep()
+        clock.now += 30 * SECOND
+    assert driver.state(run).phase is Phase.COMPLETED

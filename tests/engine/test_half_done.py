@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from calldesk import ACTS, NOW, SENT, Desk, Order, Receipt, charge
-from nexum.client.interventions import By, cancel, skip
+from nexum.client.interventions import By, cancel, skip, terminate
 from nexum.core.run.codec import decode
-from nexum.core.run.events import Cell, RunCancelled, RunFailed
+from nexum.core.run.events import Cell, RunCancelled, RunFailed, RunTerminated
 from nexum.core.run.state import CellStatus, Phase
 from nexum.errors import Fail, NotSent
 from nexum.readouts.run import read_run
@@ -23,6 +23,7 @@ from nexum.sdk.workflow import Workflow
 from nexum.store.api import Store
 from nexum.store.verbs import Verbs
 from nexum_workers.attempt import Attempts
+from nexum_workers.early import Early
 from nexum_workers.models.door import Door
 
 PARKS = Retry(max_attempts=2, first_wait=timedelta(0), jitter=0, exhausted="park")
@@ -188,3 +189,49 @@ def test_a_value_in_place_of_a_half_done_effect_does_not_hide_its_calls(desk: De
 
     assert TOLD == [(None, DONE)]
     assert end_of(desk, run).undone == "all"
+
+
+def left_open(desk: Desk) -> tuple[str, Desk]:
+    """A run whose worker died after sending a call, and whose task was given back; and another worker."""
+    ACTS.update(between=lambda: None)
+    run = desk.start(UNDONE)
+    work = desk.begin(UNDONE)
+    journal = Early(desk.driver.engine, work, inline_max=1_000).journal()
+    assert journal.claim("first", "", policy="hold", ttl=0).state == ""
+    desk.die()
+    other = Desk(desk.driver.store, "s2")
+    other.attempts = desk.attempts
+    return run, other
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_run_that_is_cancelled_over_a_call_of_a_dead_process_is_in_doubt_about_it(desk: Desk, taken: bool) -> None:
+    run, other = left_open(desk)
+    if taken:  # asked to stop while a worker has it, which dies before it could answer
+        other.driver.store.claim("s2", [UNDONE.graph.queue], 1)
+    cancel(desk.driver.store, run, MIKA)
+    if taken:
+        other.die()
+        third = Desk(desk.driver.store, "s3")
+        assert third.driver.claim(UNDONE.graph) == []
+    assert (desk.status(run, "trip"), desk.status(run, "trip/io.first")) == (CellStatus.IN_DOUBT,) * 2
+    assert desk.driver.state(run).phase is Phase.CLOSING
+
+    desk.resolve(run, "trip/io.first", "happened", response={"id": "re_7"})
+
+    assert desk.status(run, "trip") is CellStatus.CANCELLED
+    other = Desk(desk.driver.store, "s4")
+    other.attempts = desk.attempts
+    other.play(UNDONE)
+    assert TOLD == [(None, {"first": {"id": "re_7"}})]
+    assert end_of(desk, run).undone == "all"
+
+
+def test_a_terminated_run_says_that_a_call_of_a_dead_process_was_under_way(desk: Desk) -> None:
+    run, _ = left_open(desk)
+
+    terminate(desk.driver.store, run, MIKA)
+
+    end = end_of(desk, run)
+    assert isinstance(end, RunTerminated)
+    assert end.in_flight == (Cell("trip"),)

@@ -13,6 +13,7 @@ from nexum.broker.doorbell import NullDoorbell
 from nexum.cli.doctor.rebuild import compare
 from nexum.core.canonical import from_bytes
 from nexum.core.graph.nodes import Effect, Handler
+from nexum.core.graph.policies import TimeoutPolicy
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import CancelRequested, RunResumed
 from nexum.core.run.standing import LATER
@@ -222,6 +223,24 @@ def test_a_resumption_leaves_a_task_alone_that_is_under_way(driver: Driver) -> N
     assert rows(driver.store, "SELECT path, state, session, token FROM nexum_tasks") == held
     driver.go_on(work)
     assert driver.state(run).phase is Phase.COMPLETED
+
+
+def test_the_time_for_which_a_run_was_suspended_does_not_count_as_time_to_start(driver: Driver) -> None:
+    limited = graph(compute("a", "input", timeouts=TimeoutPolicy(schedule_to_start=1_000)))
+    run = driver.start(limited).run_id
+    driver.store.post(
+        Mail(run, "suspend", "RunSuspended", b'{"cell":["",0,0],"error":{"code":"NX-R406","message":"x"}}')
+    )
+    driver.engine.drain(run)
+    before = driver.store.now()
+
+    driver.store.post(Mail(run, "resume", "RunResumed", encode_mail(RunResumed("again"))))
+    driver.engine.drain(run)
+
+    ((start_by,),) = rows(driver.store, "SELECT start_by FROM nexum_tasks")
+    assert start_by >= before + 1_000
+    assert isinstance(driver.store, Verbs)
+    assert compare(driver.store).differences == []
 
 
 def first_event_gone(store: Store) -> None:

@@ -208,3 +208,21 @@ def test_a_claim_whose_answer_was_lost_is_made_again_by_its_own_maker_alone(stor
     assert store.claim_call(call._replace(again=True, input_hash="bb")).state == "conflict"
     assert not store.record(ended(call, 1)).recorded
     assert store.claim_call(taken_over(store, call)._replace(again=True)).state == "doubt"
+
+
+@pytest.mark.parametrize("outcome", ["UNKNOWN", "FAILED"])
+def test_an_attempt_that_is_to_make_a_call_again_which_may_have_been_made_is_no_late_start(
+    store: Store, clock: Any, outcome: str
+) -> None:
+    call = begun(store)
+    token = store.claim_call(call).token
+    store.end_call(ended(call, token, outcome)._replace(mail=Mail(call.parent.run_id, "", "", b"")))
+    again = task(call.parent.run_id, "book", 2, kind="effect", start_by=store.now() + 1)
+    with store.drain(call.parent.run_id, wait=True) as held:
+        assert held is not None
+        held.restore("default", [again])
+    clock.forward(1)
+
+    late = outcome == "FAILED"  # it is known not to have been made, so it was certainly not sent
+    assert [key for key, _ in store.late_starts(9)] == [again.key] * late
+    assert store.expire_start(again.key, mail(call.parent.run_id, "late")) is late

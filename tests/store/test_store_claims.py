@@ -341,3 +341,27 @@ def test_whose_result_is_reused_is_told(store: Store) -> None:
 
     assert held.holder == f"{key.run_id}/{key.path}"
     assert store.adopt("s2")[0].holder == held.holder
+
+
+def test_time_in_which_nobody_may_begin_a_task_is_none_that_it_has_to_begin_in(store: Store, clock: Any) -> None:
+    held, free = (ready(store, start_by=store.now() + 10_000_000) for _ in range(2))
+    for _ in range(3):  # a breaker that stays open, asked again and again
+        token = take(store, held).token
+        assert store.release("s1", held, token, pause=8_000_000)
+        clock.forward(8)
+        assert held not in [key for key, _ in store.late_starts(9)]
+    assert [key for key, _ in store.late_starts(9)] == [free]
+
+    clock.forward(9)
+    assert held not in [key for key, _ in store.late_starts(9)]
+    clock.forward(1)
+    assert held in [key for key, _ in store.late_starts(9)]
+
+
+def test_a_task_that_is_given_back_at_once_has_no_more_time_to_begin_than_before(store: Store, clock: Any) -> None:
+    key = ready(store, start_by=store.now() + 10_000_000)
+    assert store.release("s1", key, take(store, key).token)
+
+    clock.forward(10)
+
+    assert store.late_starts(9) == [(key, QUEUE)]

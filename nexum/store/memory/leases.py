@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nexum.store.api import Claimed, Held, Mail, TaskKey
 from nexum.store.leases import held_answer
-from nexum.store.memory import steps
+from nexum.store.memory import steps, sweeping
 from nexum.store.memory.claiming import claimed, order
 from nexum.store.memory.rows import Effect, Task
 from nexum.store.memory.transaction import Transaction
@@ -53,7 +53,8 @@ def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int)
     if task is None or task.session != session:
         return False
     later = tx.now + pause if pause > 0 else task.not_before
-    back = {"state": "READY", "session": "", "claimed_at": 0, "not_before": later}
+    start_by = max(task.start_by, tx.now) + pause if pause and task.start_by else task.start_by
+    back = {"state": "READY", "session": "", "claimed_at": 0, "not_before": later, "start_by": start_by}
     tx.update(tx.tables.tasks, task, **back, deliveries=task.deliveries - 1)
     effect = _effect_of(tx, task)
     if effect is not None and effect.token == token and effect.state == "CLAIMED":
@@ -88,7 +89,7 @@ def drop_task(tx: Transaction, key: TaskKey, token: int) -> bool:
 def expire_start(tx: Transaction, key: TaskKey, mail: Mail) -> bool:
     """Take a READY task away and say why, in one commit; False when somebody has claimed it."""
     task = tx.tables.tasks.rows.get(key)
-    if task is None or task.state != "READY" or task.deliveries:
+    if task is None or task.state != "READY" or not sweeping.is_untouched(tx, task):
         return False
     tx.delete(tx.tables.tasks, task)
     steps.put(tx, mail)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from nexum.store.api import Due, TaskKey
+from nexum.store.memory.calls import open_calls
 from nexum.store.memory.claiming import order
+from nexum.store.memory.rows import Task
 from nexum.store.memory.transaction import Transaction
 from nexum.store.shapes import LATER, Proven
 
@@ -53,7 +55,15 @@ def ready_untold(tx: Transaction, older_than: int, limit: int) -> list[tuple[Tas
 
 def late_starts(tx: Transaction, limit: int) -> list[tuple[TaskKey, str]]:
     """READY tasks whose schedule_to_start has passed, and that nobody ever began."""
-    ready = [task for task in tx.tables.tasks.rows.values() if task.state == "READY" and not task.deliveries]
-    late = [task for task in ready if 0 < task.start_by <= tx.now]
+    late = [
+        task
+        for task in tx.tables.tasks.rows.values()
+        if task.state == "READY" and 0 < task.start_by <= tx.now and is_untouched(tx, task)
+    ]
     late.sort(key=lambda task: (task.start_by, task.key))
     return [(task.key, task.queue) for task in late[:limit]]
+
+
+def is_untouched(tx: Transaction, task: Task) -> bool:
+    """Whether nobody has begun it, and no call of an earlier attempt has an unknown outcome."""
+    return not task.deliveries and not (task.kind == "effect" and open_calls(tx, task.key))

@@ -12,8 +12,7 @@ from nexum.broker.doorbell import Doorbell
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.events import Cell
-from nexum.core.run.fold import parent_of
-from nexum.core.run.places import call_name
+from nexum.core.run.places import call_name, parent_of
 from nexum.core.run.state import State
 from nexum.store.api import VersionRow
 from nexum.store.memory import MemoryStore
