@@ -82,11 +82,11 @@ crash: $(VENV)/.dev ## Attack real processes, then judge by the provider's ledge
 
 .PHONY: sim
 sim: $(VENV)/.dev ## Play whole installations from seeds, everything failing: SEEDS=2000 JOBS=(cores)
-	@$(BIN)/python -m nexum.testing.sim --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS))
+	@$(BIN)/python -m nexum.testing.sim --seeds $(SEEDS) $(if $(FIRST),--from $(FIRST)) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT))
 
 .PHONY: mutants
 mutants: $(VENV)/.dev ## Bring every race back and see that a seed fails: SEEDS=5000 JOBS=(cores)
-	@$(BIN)/python -m nexum.testing.sim.mutants --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS))
+	@$(BIN)/python -m nexum.testing.sim.mutants --seeds $(SEEDS) $(if $(JOBS),--jobs $(JOBS)) $(if $(REPORT),--report $(REPORT))
 
 .PHONY: api-fuzz
 api-fuzz: $(VENV)/.dev ## Fuzz the REST interface from its own OpenAPI document

@@ -7,6 +7,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+from nexum.testing.sim.pages import write_series
 from nexum.testing.sim.report import Summary, kept_seeds, told, written
 from nexum.testing.sim.spreading import cores, spread
 from nexum.testing.sim.world import play_lot
@@ -27,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
             if summary.failed >= given.most:
                 break
     written(summary, Path(given.json))
+    if given.report:
+        write_series(Path(given.report), summary.as_json(), first=given.first)
     sys.stdout.write(f"{summary}\n")
     return 1 if summary.failed else 0
 
@@ -39,6 +42,7 @@ def _parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--replay", help="play the seeds of this file")
     parser.add_argument("--jobs", type=int, default=cores(), help="in how many processes; the report is the same")
     parser.add_argument("--json", default="build/sim.json", help="where the report goes")
+    parser.add_argument("--report", default="", help="also write a page of a series to this file")
     parser.add_argument("--steps", type=int, default=40, help="how many of the last steps to show")
     parser.add_argument("--most", type=int, default=5, help="after how many failing seeds to stop")
     return parser.parse_args(arguments)

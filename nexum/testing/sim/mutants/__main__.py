@@ -10,6 +10,7 @@ from pathlib import Path
 
 from nexum.testing.sim.mutants.hunting import Hunt, hunt_at
 from nexum.testing.sim.mutants.races import ELSEWHERE, MUTANTS
+from nexum.testing.sim.pages import write_hunts
 from nexum.testing.sim.spreading import cores, spread
 
 
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--race", help="only the mutants of this race")
     parser.add_argument("--jobs", type=int, default=cores(), help="in how many processes; the report is the same")
     parser.add_argument("--json", default="build/mutants.json", help="where the report goes")
+    parser.add_argument("--report", default="", help="also write a page to this file")
     given = parser.parse_args(arguments)
     chosen = [place for place, mutant in enumerate(MUTANTS) if given.race in (None, mutant.race)]
     found = []
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     report = {"seeds": given.seeds, "mutants": [each._asdict() for each in found], "elsewhere": ELSEWHERE}
     path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
+    if given.report:
+        write_hunts(Path(given.report), report)
     survivors = [each for each in found if not each.caught]
     caught = len(found) - len(survivors)
     sys.stdout.write(f"{caught} of {len(found)} mutants caught; {len(ELSEWHERE)} races are held elsewhere\n")
