@@ -36,6 +36,7 @@ def test_a_call_in_doubt_is_listed_shown_and_resolved_by_its_place(shop: Shop) -
     assert listed["path"] == "book/io.late"
     assert f"nexum in-doubt show {run}/book/io.late" in why.out
     assert listed["key"] in shown.out
+    assert "any JSON is taken for a call, and judged when the handler reads it (NX-E223)" in shown.out
     assert wrong.code == 66
     assert "io.late" in wrong.err
     assert (done.code, done.json["before"], done.json["after"]) == (0, "IN_DOUBT", "COMPLETED")

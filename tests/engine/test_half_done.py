@@ -13,7 +13,7 @@ from nexum.client.interventions import By, cancel, skip, terminate
 from nexum.core.run.codec import decode
 from nexum.core.run.events import Cell, RunCancelled, RunFailed, RunTerminated
 from nexum.core.run.state import CellStatus, Phase
-from nexum.errors import Fail, NotSent
+from nexum.errors import Fail, InputError, NotSent
 from nexum.readouts.run import read_run
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.context import Context
@@ -169,9 +169,12 @@ def test_a_doubt_about_a_call_is_resolved_first_and_what_happened_is_told_to_the
     assert desk.driver.state(run).phase is Phase.CLOSING
     assert TOLD == []
 
+    with pytest.raises(InputError) as refused:
+        desk.resolve(run, "trip/io.second", "happened", response={"amount": float("nan")})
     desk.resolve(run, "trip/io.second", "happened", response={"id": "re_7"})
     desk.play(UNDONE)
 
+    assert refused.value.code == "NX-E402"
     assert TOLD == [(None, {**DONE, "second": {"id": "re_7"}})]
     assert end_of(desk, run).undone == "all"
 

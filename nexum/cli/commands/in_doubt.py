@@ -43,6 +43,7 @@ KEY = "nx1-"  # how every effect's key begins
 COLUMNS = ("RUN", "WORKFLOW", "NODE", "TOOL", "SENT", "POLICY", "KEY")
 TWICE = ("RUN", "WORKFLOW", "NODE", "RECORDED", "ALSO CAME", "AT", "LOOKED INTO", "KEY")
 OUTCOMES = {"happened": "happened", "did-not-happen": "did_not_happen", "abandon": "abandon"}
+CALL_MEANS = "; any JSON is taken for a call, and judged when the handler reads it (NX-E223)"
 MEANS = {
     "happened": "the node completes with the response; nothing is sent",
     "did-not-happen": "it is sent again, under the same key",
@@ -120,7 +121,7 @@ def _show(choices: Choices, effect: str) -> int:
             response = " --response @FILE" if outcome == "happened" else ""
             line = f"nexum in-doubt resolve {row.key[:12]} --as {outcome}{response} --reason TEXT"
             paper.line(f"{'Next:' if place == 0 else '':<6} {line}")
-            paper.line(f"       # {MEANS[outcome]}")
+            paper.line(f"       # {MEANS[outcome]}{CALL_MEANS if response and '/io.' in row.path else ''}")
     return Exit.DONE
 
 
