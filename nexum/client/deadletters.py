@@ -12,14 +12,18 @@ from typing import NamedTuple
 
 from nexum.broker.doorbell import Doorbell
 from nexum.client.desk import LONGEST
-from nexum.client.interventions import By, retry
+from nexum.client.interventions import NOTHING, By, check_skip, retry, skip
+from nexum.client.start import MAX_PAYLOAD
 from nexum.core.canonical import legible
 from nexum.core.run.events import Cell
+from nexum.core.values import INLINE_MAX
 from nexum.errors import InputError, NexumError, Problem, UnavailableError
 from nexum.errors.misfits import got
 from nexum.store.api import Store
 from nexum.store.deadletters import AsideRow, set_group_aside, take_group_back
 from nexum.store.verbs import Verbs
+
+A_MINUTE = 60_000_000  # microseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,32 +54,112 @@ def ignore(store: Verbs, decision: Ignoring) -> None:
 
 
 class Tried(NamedTuple):
-    """One node that was to be tried again: where it stands now, or why it was not (`refused` is "" when it was)."""
+    """One node that was to be tried again or skipped: where it stands now, or why it was not (`refused` is "" when it was).
+
+    A retry begins at `not_before`, in microseconds since 1970; 0: at once.
+    """
 
     run_id: str
     cell: Cell
     node_status: str
     refused: str = ""
+    not_before: int = 0
+
+
+def starts_of(count: int, rate: int | None, now: int) -> list[int]:
+    """When so many retries begin: all at once (0), or at most `rate` within any minute from `now` on.
+
+    Raises `InputError` NX-R444 for a rate below 1.
+    """
+    if rate is None:
+        return [0] * count
+    if rate < 1:
+        wanted = Problem("rate", got(rate), "a whole number of retries per minute, at least 1")
+        raise InputError(f"a rate of {rate} per minute tries nothing", code="NX-R444", problems=(wanted,))
+    return [now + place * A_MINUTE // rate if place else 0 for place in range(count)]
 
 
 def retry_all(
-    store: Store, parked: Sequence[tuple[str, Cell]], by: By, *, doorbell: Doorbell | None = None
+    store: Store,
+    parked: Sequence[tuple[str, Cell]],
+    by: By,
+    *,
+    rate: int | None = None,
+    doorbell: Doorbell | None = None,
 ) -> list[Tried]:
     """Try parked nodes again, each under its own key and with its attempts anew; one that waits no more is told, not raised.
 
-    Raises `InputError` NX-R220 (nobody does it), `UnavailableError` (the database does not answer; those before are tried).
+    With a `rate` so many begin within a minute, so that what was down is not buried by its recovery. Raises `InputError`
+    NX-R220 (nobody does it), NX-R444 (the rate is below 1), `UnavailableError` (the database does not answer; those before
+    are tried).
     """
     tried = []
-    for run_id, cell in parked:
+    for (run_id, cell), start in zip(parked, starts_of(len(parked), rate, store.now()), strict=True):
         try:
-            done = retry(store, run_id, cell, by, doorbell=doorbell)
+            done = retry(store, run_id, cell, by, not_before=start, doorbell=doorbell)
         except (InputError, UnavailableError):
             raise
         except NexumError as error:  # somebody was faster, or the run has ended
             tried.append(Tried(run_id, cell, "", error.message))
         else:
-            tried.append(Tried(run_id, cell, done.node_status))
+            tried.append(Tried(run_id, cell, done.node_status, not_before=start))
     return tried
+
+
+def skip_all(
+    store: Store,
+    parked: Sequence[tuple[str, Cell]],
+    by: By,
+    *,
+    value: object = NOTHING,
+    doorbell: Doorbell | None = None,
+    inline_max: int = INLINE_MAX,
+    max_payload: int = MAX_PAYLOAD,
+) -> list[Tried]:
+    """Put the same value in place of what each node would have returned, or skip them; one that waits no more is told.
+
+    The value is checked against every one of them first. Raises `InputError` NX-R220 (nobody does it, or no reason) and
+    NX-R221 (it does not fit one of them; none is skipped), `UnavailableError`.
+    """
+    _, refused = check_all(store, parked, by, value=value, max_payload=max_payload)
+    limits = {"inline_max": inline_max, "max_payload": max_payload}
+    done = []
+    for run_id, cell in parked:
+        why = refused.get((run_id, cell), "")
+        if why:
+            done.append(Tried(run_id, cell, "", why))
+            continue
+        try:
+            status = skip(store, run_id, cell, by, value=value, doorbell=doorbell, **limits).node_status
+        except (InputError, UnavailableError):
+            raise
+        except NexumError as error:
+            done.append(Tried(run_id, cell, "", error.message))
+        else:
+            done.append(Tried(run_id, cell, status))
+    return done
+
+
+def check_all(
+    store: Store,
+    parked: Sequence[tuple[str, Cell]],
+    by: By,
+    *,
+    value: object = NOTHING,
+    max_payload: int = MAX_PAYLOAD,
+) -> tuple[tuple[str, ...], dict[tuple[str, Cell], str]]:
+    """Who reads what would be put in place of these nodes, and which would be refused, and why. Raises as `skip_all` does."""
+    readers: dict[str, bool] = {}
+    refused = {}
+    for run_id, cell in parked:
+        try:
+            found = check_skip(store, run_id, cell, by, value=value, max_payload=max_payload)
+            readers |= dict.fromkeys(found, True)
+        except (InputError, UnavailableError):
+            raise
+        except NexumError as error:
+            refused[run_id, cell] = error.message
+    return tuple(readers), refused
 
 
 def notice(store: Verbs, tenant: str, fingerprint: str) -> bool:

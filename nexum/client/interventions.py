@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from nexum.broker.doorbell import Doorbell
-from nexum.client.desk import Desk, place_of, unfit_text
+from nexum.client.desk import Desk, check_unmoved, place_of, unfit_text
 from nexum.client.start import MAX_PAYLOAD
 from nexum.core.canonical import NotCanonicalError, storable_bytes
 from nexum.core.run.codec import decode, encode_mail
@@ -44,10 +44,11 @@ _SOMETHING = Ref("", 0)  # in place of a value that is not spelled yet
 
 @dataclass(frozen=True, slots=True)
 class By:
-    """Who does something to a run, and why."""
+    """Who does something to a run, and why. `last_seq` is the run's last event when it was looked at (0: nobody asks)."""
 
     actor: str
     reason: str
+    last_seq: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +83,16 @@ def terminate(store: Store, run_id: str, by: By, *, doorbell: Doorbell | None = 
     return _Window(store, run_id, by, doorbell).act(RunTerminated(by.reason.strip()), "terminate")
 
 
-def retry(store: Store, run_id: str, cell: Cell, by: By, *, doorbell: Doorbell | None = None) -> Done:
+def retry(
+    store: Store, run_id: str, cell: Cell, by: By, *, not_before: int = 0, doorbell: Doorbell | None = None
+) -> Done:
     """Try a node now that waits for its time, or that is parked: under the same key, and with its attempts anew.
 
-    The reason may be empty. Raises `InputError` NX-R220, `NexumError` NX-R404 and NX-R222 (no such node), `ConflictError`
+    At `not_before`, in microseconds since 1970, when that is to come. The reason may be empty. Raises `InputError` NX-R220, `NexumError` NX-R404 and NX-R222 (no such node), `ConflictError`
     NX-R409 (it does not wait).
     """
     window = _Window(store, run_id, by, doorbell, wants_reason=False)
-    return window.act(RetryRequested(cell, by.reason.strip()), "retry")
+    return window.act(RetryRequested(cell, by.reason.strip(), not_before), "retry")
 
 
 def skip(
@@ -118,6 +121,17 @@ def skip(
     return window.act(SkipRequested(cell, reason, output), "skip", inline)
 
 
+def check_skip(
+    store: Store, run_id: str, cell: Cell, by: By, *, value: object = NOTHING, max_payload: int = MAX_PAYLOAD
+) -> tuple[str, ...]:
+    """The nodes that read what would be put in place of a node's output; nothing is skipped. Raises as `skip` does."""
+    window = _Window(store, run_id, by, None)
+    known = window.look(SkipRequested(cell, by.reason.strip(), None if value is NOTHING else _SOMETHING))
+    if value is not NOTHING:
+        _bytes_of(known, cell, value, max_payload)
+    return tuple(known.plan.readers.get(cell.path, ()))
+
+
 def fail(store: Store, run_id: str, cell: Cell, by: By, *, doorbell: Doorbell | None = None) -> Done:
     """Let a node fail for good, as if its attempts were used up; an undo is given up. Raises as `retry` does."""
     return _Window(store, run_id, by, doorbell).act(FailRequested(cell, by.reason.strip()), "fail")
@@ -141,6 +155,7 @@ class _Window:
     def look(self, message: Body) -> Known:
         """The run as it stands, with its mail; raises what stands against the message."""
         known = self._desk.fold()
+        check_unmoved(known, self._by.last_seq)
         if isinstance(message, Request):
             _there(known, message.cell)
         why = _against(known, message, self._store.now())

@@ -6,14 +6,16 @@ A group is found by the fingerprint of its failures (`nexum.core.run.fingerprint
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from nexum.core.canonical import from_bytes
 from nexum.core.ids import short
+from nexum.core.run.events import Cell
 from nexum.core.run.fingerprint import acting, fingerprint, normalised
 from nexum.readouts.document import Document, ErrorView, Instant, View
 from nexum.store.deadletters import AsideRow, LetterRow, aside, last_failure, letters
+from nexum.store.reading import effects_of
 from nexum.store.verbs import Verbs
 
 READ = 5_000
@@ -52,6 +54,16 @@ class DeadLetter(View):
     def node_id(self) -> str:
         """The node of the graph."""
         return self.node.partition("/")[0]
+
+    @property
+    def cell(self) -> Cell:
+        """Where it stands in its run."""
+        return Cell(self.node, self.visit, self.item)
+
+    @property
+    def ticked(self) -> str:
+        """What a form says for it."""
+        return f"{self.run_id} {self.visit} {self.item} {self.node}"
 
     @property
     def place(self) -> str:
@@ -100,6 +112,42 @@ class DeadDetail(Document):
     members: tuple[DeadLetter, ...]
     sample: ErrorView
     now: Instant
+
+
+class PlannedNode(View):
+    """One node that would be tried again at `start` (null: at once). `key` is that of its effect, the same as before; "" for none."""
+
+    run_id: str
+    run_key: str
+    node: str
+    tool: str
+    key: str
+    start: Instant
+
+    @property
+    def short_id(self) -> str:
+        """The end of the run's id."""
+        return self.run_id[-8:]
+
+
+def plan_retry(store: Verbs, members: Sequence[DeadLetter], starts: Sequence[int]) -> tuple[PlannedNode, ...]:
+    """What trying these members again would send, and when; one query."""
+    acts = {(e.run_id, e.path, e.visit, e.item): e for e in effects_of(store, [one.run_id for one in members])}
+    found = [
+        (one, start, acts.get((one.run_id, one.node, one.visit, one.item)))
+        for one, start in zip(members, starts, strict=True)
+    ]
+    return tuple(
+        PlannedNode(
+            run_id=one.run_id,
+            run_key=one.run_key,
+            node=one.node,
+            tool=act.tool if act is not None else "",
+            key=act.key if act is not None else "",
+            start=start,
+        )
+        for one, start, act in found
+    )
 
 
 def read_dead(store: Verbs, *, workflow: str = "", tenant: str = "", ignored: bool = True) -> DeadList:

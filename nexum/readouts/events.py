@@ -221,7 +221,8 @@ def _said(body: Body, at: int) -> str:
             other = f" with {body.model}" if body.model else ""
             return f"attempt {body.attempt}{other} in {span(max(0, body.not_before - at))}"
         case RetryRequested():
-            return f"retry asked for: {body.reason}"
+            later = f" in {span(body.not_before - at)}" if body.not_before > at else ""
+            return f"retry asked for{later}: {body.reason}"
         case SkipRequested():
             return f"skip {'with a value ' if body.output is not None else ''}asked for: {body.reason}"
         case FailRequested():

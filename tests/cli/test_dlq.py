@@ -12,6 +12,7 @@ from nexum.store.doubts import effects_at
 from nexum.store.verbs import Verbs
 from nexum.testing.samples import CLAIM, REFUND, Clock, Stage, fails, gives, node, refund_graph
 from shopfloor import Shop
+from troubled import park, parking
 
 NOW = 1_790_000_000_000_000
 
@@ -97,6 +98,32 @@ def test_parked_nodes_are_tried_again_under_their_keys(shop: Shop) -> None:
     assert left == []
     assert {effect.run_id: effect.key for run in runs for effect in effects_at(store, run)} == before
     assert {head.status for run in runs if (head := store.head(run))} == {"COMPLETED"}
+    store.close()
+
+
+def test_retries_are_planned_spread_and_skipped_with_a_value(shop: Shop) -> None:
+    clock = Clock(NOW)
+    store = open_store(shop.url, clock=clock)
+    assert isinstance(store, Verbs)
+    stage = Stage(store, clock)
+    runs = [park(stage, parking("Payout"), f"p-{number}") for number in range(3)]
+    (group,) = shop.nexum("dlq", "list", "--json").json["groups"]
+    name = group["fingerprint"]
+    wrong = [shop.nexum("dlq", "retry", name, "--rate", rate) for rate in ("0/m", "soon")]
+    planned = shop.nexum("dlq", "retry", name, "--rate", "2/m", "--dry-run")
+    one = shop.nexum("dlq", "retry", name, "--rate", "2/m", "--limit", "2")
+    unfit = shop.nexum("dlq", "skip", name, "--value", "7", "--reason", "by hand")
+    checked = shop.nexum("dlq", "skip", name, "--value", '{"id": "x"}', "--reason", "by hand", "--dry-run")
+    done = shop.nexum("dlq", "skip", name, "--value", '{"id": "x"}', "--reason", "by hand")
+
+    assert [(answer.code, "NX-R444" in answer.err) for answer in wrong] == [(65, True), (65, True)]
+    assert planned.out.count("the same key") == 3
+    assert (planned.out.count("at once"), one.out.count("tried again")) == (1, 2)
+    assert "from " in one.out
+    assert (unfit.code, "NX-R221" in unfit.err) == (65, True)
+    assert "would be skipped; read by nobody" in checked.out
+    assert "skipped, it is COMPLETED" in done.out
+    assert sorted(head.status for run in runs if (head := store.head(run))) == ["COMPLETED", "RUNNING", "RUNNING"]
     store.close()
 
 

@@ -26,6 +26,13 @@ class Why(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=LONGEST, examples=["the customer withdrew"])
+    last_seq: int = Field(
+        default=0,
+        ge=0,
+        le=2**53,
+        strict=True,
+        description="the run's last event when it was looked at: 409 when it went on",
+    )
 
 
 class CancelBody(Why):
@@ -112,7 +119,7 @@ def _by(request: HttpRequest, run_id: str, given: Why) -> By:
     must_be_json(request)  # which a form of a foreign page cannot send
     if reading.find_run(store(), run_id) is None:
         raise MissingError(f"there is no run {run_id[:80]!r}")
-    return By(f"token:{caller.name}", given.reason)
+    return By(f"token:{caller.name}", given.reason, given.last_seq)
 
 
 def _told(done: Done) -> HttpResponse:

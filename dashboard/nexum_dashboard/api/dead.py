@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Body, Path, Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
-from nexum.client.deadletters import Ignoring, ignore, notice, retry_all
+from nexum.client.deadletters import Ignoring, Tried, check_all, ignore, notice, retry_all, skip_all, starts_of
 from nexum.client.desk import LONGEST
-from nexum.client.interventions import By
-from nexum.core.run.events import Cell
-from nexum.readouts.dead import MEMBERS, DeadDetail, DeadList, read_dead, read_group
-from nexum.readouts.document import Document, View
+from nexum.client.interventions import NOTHING, By
+from nexum.readouts.dead import MEMBERS, DeadDetail, DeadLetter, DeadList, plan_retry, read_dead, read_group
+from nexum.readouts.document import Document, Instant, View
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
 from nexum_dashboard.pages.respond import MissingError
 from nexum_dashboard.place import connection, store
@@ -67,28 +66,56 @@ def ignore_dead_letters(
     return spelled(_found(fingerprint, may_read=caller.may_read))
 
 
-class RetryBody(BaseModel):
-    """Why the group is tried again, and how many of its members at most."""
+RunIds = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MEMBERS)]
+
+
+class ChosenBody(BaseModel):
+    """Which members of a group are meant, and why: those of `runs`, or all, and at most `limit`. A `preview` does nothing."""
 
     model_config = ConfigDict(extra="forbid")
 
     reason: str = Field(min_length=1, max_length=LONGEST, examples=["the provider is back"])
     limit: int = Field(default=100, ge=1, le=MEMBERS, strict=True)
+    runs: RunIds = Field(default=[], description="ids of runs; none: all of the group")
+    preview: bool = Field(default=False, strict=True)
+
+
+class RetryBody(ChosenBody):
+    """With a `rate` at most so many retries begin within a minute."""
+
+    rate: int | None = Field(default=None, le=60_000, strict=True)
+
+
+class SkipBody(ChosenBody):
+    """`value` is put in place of what each node would have returned; without it, nodes that need it are skipped too."""
+
+    value: Any = None
 
 
 class TriedView(View):
-    """One node that was to be tried again. `refused` says why it was not; "" when it was."""
+    """One node that was to be tried again or skipped. `refused` says why it was not; "" when it was.
+
+    A retry sends under `key`, the same as before ("" for what is no effect), at `start` (null: at once).
+    """
 
     run_id: str
     node: str
     node_status: str
     refused: str
+    tool: str
+    key: str
+    start: Instant
 
 
 class RetriedView(Document):
-    """What became of each parked node of the group; runs that have ended are not among them."""
+    """What became of each parked node of the group; runs that have ended are not among them. A `preview` has done nothing.
 
+    `readers` are the nodes that would read the value of a skip.
+    """
+
+    preview: bool
     nodes: tuple[TriedView, ...]
+    readers: tuple[str, ...]
 
 
 @router.post(
@@ -103,15 +130,62 @@ def retry_dead_letters(
     """Try the parked nodes of a group again, newest first, each under its own key; a run that has failed has ended."""
     caller = caller_with(request, "operate")
     must_be_json(request)
+    members, here = _chosen(fingerprint, given), connection()
+    starts = starts_of(len(members), given.rate, here.store.now())
+    tried = [Tried(one.run_id, one.cell, "PARKED", "", start) for one, start in zip(members, starts, strict=True)]
+    if not given.preview:
+        parked, by = [(one.run_id, one.cell) for one in members], By(f"token:{caller.name}", given.reason)
+        tried = retry_all(here.store, parked, by, rate=given.rate, doorbell=here.doorbell)
+    return _told(members, tried, preview=given.preview)
+
+
+@router.post(
+    "/{fingerprint}/skip",
+    response={200: RetriedView, **errors(404, 413, 415)},
+    operation_id="skip_dead_letters",
+    by_alias=True,
+)
+def skip_dead_letters(
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[SkipBody, Body()]
+) -> HttpResponse:
+    """Go on without the parked nodes of a group, or with a value in their place, which is checked against all of them first."""
+    caller = caller_with(request, "operate")
+    must_be_json(request)
+    members, here = _chosen(fingerprint, given), connection()
+    parked, by = [(one.run_id, one.cell) for one in members], By(f"token:{caller.name}", given.reason)
+    value = given.value if "value" in given.model_fields_set else NOTHING
+    limits = {"max_payload": here.settings.max_payload}
+    readers, refused = check_all(here.store, parked, by, value=value, **limits)
+    done = [Tried(run, cell, "PARKED", refused.get((run, cell), "")) for run, cell in parked]
+    if not given.preview:
+        limits["inline_max"] = here.settings.inline_max
+        done = skip_all(here.store, parked, by, value=value, doorbell=here.doorbell, **limits)
+    return _told(members, done, preview=given.preview, readers=readers)
+
+
+def _chosen(fingerprint: str, given: ChosenBody) -> list[DeadLetter]:
+    """The parked members that are meant."""
     members = _found(fingerprint, may_read=False).members
-    parked = [(one.run_id, Cell(one.node, one.visit, one.item)) for one in members if one.parked][: given.limit]
-    here = connection()
-    tried = retry_all(here.store, parked, By(f"token:{caller.name}", given.reason), doorbell=here.doorbell)
+    return [one for one in members if one.parked and (not given.runs or one.run_id in given.runs)][: given.limit]
+
+
+def _told(
+    members: list[DeadLetter], tried: list[Tried], *, preview: bool, readers: tuple[str, ...] = ()
+) -> HttpResponse:
+    planned = plan_retry(store(), members, [one.not_before for one in tried])
     nodes = tuple(
-        TriedView(run_id=one.run_id, node=one.cell.path, node_status=one.node_status, refused=one.refused)
-        for one in tried
+        TriedView(
+            run_id=one.run_id,
+            node=one.cell.path,
+            node_status=one.node_status,
+            refused=one.refused,
+            tool=plan.tool,
+            key=plan.key,
+            start=plan.start,
+        )
+        for one, plan in zip(tried, planned, strict=True)
     )
-    return spelled(RetriedView(form="nexum.dead-letters-retried/1", nodes=nodes))
+    return spelled(RetriedView(form="nexum.dead-letters-retried/1", preview=preview, nodes=nodes, readers=readers))
 
 
 @router.delete(

@@ -1,15 +1,20 @@
-"""Dead letters: groups of the same failure, one group with its runs, trying it again and setting it aside."""
+"""Dead letters: groups of the same failure, one group with its runs, and what can be done about it.
+
+Trying again and skipping are shown first, when asked: what would be sent, under which keys, and when.
+"""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from nexum.client.deadletters import Ignoring, ignore, notice, retry_all
-from nexum.client.interventions import By
-from nexum.core.run.events import Cell
+from nexum.client.deadletters import Ignoring, check_all, ignore, notice, retry_all, skip_all, starts_of
+from nexum.client.interventions import NOTHING, By
+from nexum.client.json_text import parse_json
 from nexum.errors import InputError
-from nexum.readouts.dead import ENDED, RETRIED, DeadDetail, read_dead, read_group
+from nexum.readouts.dead import ENDED, RETRIED, DeadDetail, DeadLetter, plan_retry, read_dead, read_group
 from nexum_dashboard.access import CONTROL_RUN, ForbiddenError, Viewer
 from nexum_dashboard.pages.respond import MissingError, form, page, show, spelled
 from nexum_dashboard.place import connection, store
@@ -31,38 +36,74 @@ def group_document(request: HttpRequest, viewer: Viewer, fingerprint: str) -> Ht
 
 @form
 def group_page(request: HttpRequest, viewer: Viewer, fingerprint: str) -> HttpResponse:
-    """One group; POST sets it aside, or shows it again."""
+    """One group; POST does something about it, or shows what it would do."""
     found = _found(viewer, fingerprint)
     around = {"spans": SPANS, "retried": RETRIED, "ended": ENDED}
     if request.method != "POST":
         return show(request, viewer, "nexum/dead_group.html", found, **around)
     if not viewer.may_control:
         raise ForbiddenError(f"{viewer.name} does not have the permission {CONTROL_RUN}")
+    around |= {"given": request.POST, "ticked": request.POST.getlist("member")}
     try:
-        _decide(request, viewer, found)
-        again = _is_there(fingerprint)
+        preview = _decide(request, viewer, found)
+        again = preview is None and _is_there(fingerprint)
     except InputError as error:
         response = show(request, viewer, "nexum/dead_group.html", found, refused=error, **around)
         response.status_code = 422
         return response
+    if preview is not None:
+        return show(request, viewer, "nexum/dead_group.html", found, preview=preview, **around)
     address = reverse("nexum:dead-group", args=[fingerprint]) if again else reverse("nexum:dead")
     return HttpResponseRedirect(address, status=303)
 
 
-def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> None:
-    """Record what the form says. Raises as `nexum.client.deadletters.ignore`."""
-    group = found.group
-    if request.POST.get("act") == "retry":
-        parked = [(one.run_id, Cell(one.node, one.visit, one.item)) for one in found.members if one.parked]
-        here = connection()
-        retry_all(here.store, parked, By(viewer.name, request.POST.get("reason", "")), doorbell=here.doorbell)
-        return
-    if request.POST.get("act") == "notice":
+def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> dict[str, Any] | None:
+    """Record what the form says, or give what it would do.
+
+    Raises as `nexum.client.deadletters`, and `InputError` NX-F112 for a value that is no JSON, NX-R444 for a rate.
+    """
+    act, given, group, here = request.POST.get("act", ""), request.POST, found.group, connection()
+    members = _chosen(found, given.getlist("member"))
+    parked = [(one.run_id, one.cell) for one in members]
+    by = By(viewer.name, given.get("reason", ""))
+    if act in ("retry", "preview"):
+        rate = _rate(given.get("rate", ""))
+        if act == "preview":
+            starts = starts_of(len(parked), rate, here.store.now())
+            return {"what": "retry", "nodes": plan_retry(store(), members, starts)}
+        retry_all(here.store, parked, by, rate=rate, doorbell=here.doorbell)
+        return None
+    if act in ("skip", "preview-skip"):
+        text = given.get("value", "")
+        value = parse_json(text, "the value") if text.strip() else NOTHING
+        largest = here.settings.max_payload
+        if act == "preview-skip":
+            readers, refused = check_all(here.store, parked, by, value=value, max_payload=largest)
+            plan = plan_retry(store(), members, [0] * len(members))
+            return {"what": "skip", "nodes": plan, "readers": readers, "refused": tuple(refused.values())}
+        limits = {"inline_max": here.settings.inline_max, "max_payload": largest}
+        skip_all(here.store, parked, by, value=value, doorbell=here.doorbell, **limits)
+        return None
+    if act == "notice":
         notice(store(), group.tenant, group.fingerprint)
-        return
-    seconds = request.POST.get("seconds", "")
+        return None
+    seconds = given.get("seconds", "")
     until = store().now() + int(seconds) * 1_000_000 if seconds in SPANS and seconds else 0
-    ignore(store(), Ignoring(group.tenant, group.fingerprint, viewer.name, request.POST.get("reason", ""), until))
+    ignore(store(), Ignoring(group.tenant, group.fingerprint, viewer.name, by.reason, until))
+    return None
+
+
+def _chosen(found: DeadDetail, ticked: list[str]) -> list[DeadLetter]:
+    """The parked members that are ticked; all that are listed when none is."""
+    return [one for one in found.members if one.parked and (not ticked or one.ticked in ticked)]
+
+
+def _rate(text: str) -> int | None:
+    """Retries per minute; None for all at once. What is no number is 0, which nobody takes."""
+    text = text.strip()
+    if not text:
+        return None
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
 def _is_there(fingerprint: str) -> bool:

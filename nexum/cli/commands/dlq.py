@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -11,15 +12,25 @@ from nexum.cli.acting import find_node
 from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.commands.deploy import actor
 from nexum.cli.exits import Exit
-from nexum.cli.given import seconds_of
+from nexum.cli.given import read_json, seconds_of
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
-from nexum.client.deadletters import Ignoring, ignore, notice, retry_all
-from nexum.client.interventions import By
+from nexum.client.deadletters import Ignoring, Tried, check_all, ignore, notice, retry_all, skip_all, starts_of
+from nexum.client.interventions import NOTHING, By
 from nexum.compiler.diagnostics import counted
-from nexum.core.run.events import Cell
-from nexum.errors import ConflictError, NexumError
-from nexum.readouts.dead import ENDED, RETRIED, DeadDetail, DeadGroup, DeadLetter, letter_of, read_dead, read_group
+from nexum.errors import ConflictError, InputError, NexumError, Problem
+from nexum.readouts.dead import (
+    ENDED,
+    RETRIED,
+    DeadDetail,
+    DeadGroup,
+    DeadLetter,
+    PlannedNode,
+    letter_of,
+    plan_retry,
+    read_dead,
+    read_group,
+)
 from nexum.readouts.document import rfc3339
 from nexum.store.deadletters import letters
 from nexum.store.verbs import Verbs
@@ -28,7 +39,7 @@ COLUMNS = ("GROUP", "WORKFLOW", "NODE", "CODE", "COUNT", "PARKED", "FIRST", "LAS
 MEMBERS = ("RUN", "KEY", "NODE", "VERSION", "AT", "STATE")
 
 
-@click.group("dlq", short_help="Dead letters: `list`, `show`, `retry`, `ignore`.")
+@click.group("dlq", short_help="Dead letters: `list`, `show`, `retry`, `skip`, `ignore`.")
 def command() -> None:
     """Dead letters: runs that failed, and nodes that wait for a person after their last attempt, grouped by failure.
 
@@ -110,42 +121,64 @@ def _ignore(choices: Choices, group: str, reason: str, until: str, back: bool, w
 @verb("retry", short_help="Try dead letters again, under the same keys.")
 @click.argument("reference", metavar="GROUP|RUN/NODE")
 @click.option("--limit", "-n", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@click.option("--rate", default="", metavar="N/m", help="At most so many per minute; without, all at once.")
+@click.option("--dry-run", is_flag=True, help="Say what would be sent, and when; nothing is tried.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; it stays in each run's history.")
 @click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal.")
 @click.pass_obj
-def _retry(choices: Choices, reference: str, limit: int, reason: str, who: str, yes: bool) -> int:
+def _retry(
+    choices: Choices, reference: str, limit: int, rate: str, dry_run: bool, reason: str, who: str, yes: bool
+) -> int:
     """Try what waits for a person again: the same visit with its attempts anew, same inputs, same key.
 
     A run that has failed has ended, and is not begun again: start a new one.
     """
     project = open_project(choices)
-    found = _letters(project.store, reference)
-    parked = [letter for letter in found if letter.parked][:limit]
-    if not parked:
-        ended = ", ".join(dict.fromkeys(letter.run_id for letter in found[:5]))
-        raise ConflictError(
-            f"{counted(len(found), 'dead letter')} of {reference}: {ENDED}", code="NX-R443", where=ended
-        )
+    parked, each_minute = _parked(project.store, reference, limit), rate_of(rate)
+    if dry_run:
+        starts = starts_of(len(parked), each_minute, project.store.now())
+        return _planned(choices, plan_retry(project.store, parked, starts))
     if sys.stdin.isatty() and not (yes or choices.json):
         places = ", ".join(letter.place for letter in parked[:5]) + (" and more" if len(parked) > 5 else "")
         click.echo(f"{counted(len(parked), 'node')} to try again: {places}\n{RETRIED}", err=True)
         click.confirm("Try again?", default=False, abort=True, err=True)
-    cells = [(letter.run_id, Cell(letter.node, letter.visit, letter.item)) for letter in parked]
-    tried = retry_all(project.store, cells, By(who or actor(), reason), doorbell=project.connection.doorbell)
-    if choices.json:
-        told = [{"run_id": one.run_id, "node": one.cell.path, **one._asdict()} for one in tried]
-        nodes = [{name: one[name] for name in ("run_id", "node", "node_status", "refused")} for one in told]
-        print_json(envelope("nexum.action/1", Exit.DONE, action="retry_dead_letters", nodes=nodes))
-        return Exit.DONE
-    paper = Paper(choices)
-    for one in tried:
-        paper.line(f"{one.run_id}/{one.cell.path}: {one.refused or f'tried again, it is {one.node_status}'}")
-    paper.hint(f"{counted(sum(not one.refused for one in tried), 'node')} tried again.   next: nexum dlq list")
-    return Exit.DONE
+    cells, by = [(letter.run_id, letter.cell) for letter in parked], By(who or actor(), reason)
+    tried = retry_all(project.store, cells, by, rate=each_minute, doorbell=project.connection.doorbell)
+    return _done(choices, "retry_dead_letters", "tried again", tried)
 
 
-for each in (_list, _show, _retry, _ignore):
+@verb("skip", short_help="Go on without what waits for a person, or with a value in its place.")
+@click.argument("reference", metavar="GROUP|RUN/NODE")
+@click.option("--value", metavar="JSON|@FILE|-", help="What each would have returned; without, readers are skipped.")
+@click.option("--limit", "-n", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@click.option("--dry-run", is_flag=True, help="Check the value and say who would read it; nothing is skipped.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it stays in each run's history.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
+@click.pass_obj
+def _skip(choices: Choices, reference: str, value: str | None, limit: int, dry_run: bool, reason: str, who: str) -> int:
+    """Put VALUE in the place of what each parked node would have returned. It is checked against all of them first."""
+    given = NOTHING if value is None else read_json(value, "--value")
+    project = open_project(choices)
+    store, settings, by = project.store, project.settings, By(who or actor(), reason)
+    cells = [(letter.run_id, letter.cell) for letter in _parked(store, reference, limit)]
+    if dry_run:
+        readers, refused = check_all(store, cells, by, value=given, max_payload=settings.max_payload)
+        done = [Tried(run_id, cell, "PARKED", refused.get((run_id, cell), "")) for run_id, cell in cells]
+        return _done(choices, "skip_dead_letters", f"would be skipped; read by {', '.join(readers) or 'nobody'}", done)
+    done = skip_all(
+        store,
+        cells,
+        by,
+        value=given,
+        doorbell=project.connection.doorbell,
+        inline_max=settings.inline_max,
+        max_payload=settings.max_payload,
+    )
+    return _done(choices, "skip_dead_letters", "skipped", done)
+
+
+for each in (_list, _show, _retry, _skip, _ignore):
     command.add_command(each)
 
 
@@ -159,6 +192,54 @@ def find_group(store: Verbs, reference: str) -> DeadDetail:
     if found is None:
         raise NexumError(f"there is no group of dead letters {reference!r}", code="NX-R441")
     return found
+
+
+def rate_of(text: str) -> int | None:
+    """`60/m`, or `60`, as retries per minute; None for nothing. Raises `InputError` NX-R444 for anything else."""
+    number = text.removesuffix("/m")
+    if not text:
+        return None
+    if not (number.isascii() and number.isdigit()):
+        wanted = Problem("rate", text, "a number of retries per minute, as `60/m`")
+        raise InputError(f"{text!r} is no rate: {wanted.wanted} is wanted", code="NX-R444", problems=(wanted,))
+    return int(number)
+
+
+def _parked(store: Verbs, reference: str, limit: int) -> list[DeadLetter]:
+    """What waits for a person. Raises `ConflictError` NX-R443 when nothing does: its runs have ended."""
+    found = _letters(store, reference)
+    parked = [letter for letter in found if letter.parked][:limit]
+    if parked:
+        return parked
+    ended = ", ".join(dict.fromkeys(letter.run_id for letter in found[:5]))
+    raise ConflictError(f"{counted(len(found), 'dead letter')} of {reference}: {ENDED}", code="NX-R443", where=ended)
+
+
+def _planned(choices: Choices, nodes: Sequence[PlannedNode]) -> int:
+    if choices.json:
+        told = [node.model_dump(mode="json") for node in nodes]
+        print_json(envelope("nexum.action/1", Exit.DONE, action="retry_dead_letters", preview=True, nodes=told))
+        return Exit.DONE
+    paper = Paper(choices)
+    for node in nodes:
+        act = f"sends to {node.tool} under {node.key}, the same key" if node.key else "runs again; it is no effect"
+        paper.line(f"{node.run_id}/{node.node}: {act}, {'at ' + paper.at(node.start) if node.start else 'at once'}")
+    paper.hint(f"{counted(len(nodes), 'node')} would be tried again.")
+    return Exit.DONE
+
+
+def _done(choices: Choices, action: str, verb: str, tried: Sequence[Tried]) -> int:
+    if choices.json:
+        told = [{"run_id": one.run_id, "node": one.cell.path, **one._asdict()} for one in tried]
+        nodes = [{name: one[name] for name in ("run_id", "node", "node_status", "refused")} for one in told]
+        print_json(envelope("nexum.action/1", Exit.DONE, action=action, nodes=nodes))
+        return Exit.DONE
+    paper = Paper(choices)
+    for one in tried:
+        start = f", from {paper.at(one.not_before)} on" if one.not_before else ""
+        paper.line(f"{one.run_id}/{one.cell.path}: {one.refused or f'{verb}{start}, it is {one.node_status}'}")
+    paper.hint(f"{counted(sum(not one.refused for one in tried), 'node')} {verb}.   next: nexum dlq list")
+    return Exit.DONE
 
 
 def _letters(store: Verbs, reference: str) -> tuple[DeadLetter, ...]:

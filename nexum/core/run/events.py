@@ -242,10 +242,11 @@ class RetryScheduled:
 
 @dataclass(frozen=True, slots=True)
 class RetryRequested:
-    """Fact: somebody wants the next attempt now: of a cell that waits for its time, or of a parked one."""
+    """Fact: somebody wants the next attempt, of a cell that waits for its time or of a parked one: now, or at `not_before`."""
 
     cell: Cell
     reason: str
+    not_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)

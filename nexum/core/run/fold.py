@@ -346,7 +346,9 @@ def _cancel(state: State, event: Event) -> State:
 def _requested(state: State, event: Event) -> State:
     body: Any = event.body
     output = _place(getattr(body, "output", None), event)
-    return state._replace(requested=Requested(body.cell, _WISHES[type(body)], body.reason, output))
+    return state._replace(
+        requested=Requested(body.cell, _WISHES[type(body)], body.reason, output, getattr(body, "not_before", 0))
+    )
 
 
 _WISHES: dict[type[Any], str] = {RetryRequested: "retry", SkipRequested: "skip", FailRequested: "fail"}

@@ -83,7 +83,8 @@ def answer(plan: Plan, state: State, request: Requested) -> list[Body]:
     if request.what == "retry":
         node = plan.node_at(cell.path)
         first = node.models[0] if isinstance(node, Llm) and at.status is CellStatus.PARKED else ""
-        return [RetryScheduled(cell, at.attempt + 1, state.now, model=first, by="person")]
+        start = max(state.now, request.not_before)
+        return [RetryScheduled(cell, at.attempt + 1, start, model=first, by="person")]
     if request.what == "fail":
         if at.kind == "effect" and at.status is CellStatus.SCHEDULED:
             return [NodeStopping(cell, BY_HAND + request.reason)]

@@ -111,9 +111,15 @@ def _thaw_deed(spelled: list[Any]) -> Deed:
 
 
 def _freeze_requested(request: Requested) -> list[Any]:
-    return [list(request.cell), request.what, request.reason, request.output and list(request.output)]
+    return [
+        list(request.cell),
+        request.what,
+        request.reason,
+        request.output and list(request.output),
+        request.not_before,
+    ]
 
 
 def _thaw_requested(spelled: list[Any]) -> Requested:
-    cell, what, reason, output = spelled
-    return Requested(Cell(*cell), what, reason, output and CODERS["Ref"][1](output))
+    cell, what, reason, output, not_before = spelled
+    return Requested(Cell(*cell), what, reason, output and CODERS["Ref"][1](output), not_before)

@@ -135,12 +135,16 @@ class Deed(NamedTuple):
 
 
 class Requested(NamedTuple):
-    """What a person asks for a cell: `what` is retry, skip or fail. It is answered by the very next decision."""
+    """What a person asks for a cell: `what` is retry, skip or fail. It is answered by the very next decision.
+
+    A retry is wanted at the instant `not_before`, when that is to come.
+    """
 
     cell: Cell
     what: str
     reason: str
     output: Ref | None = None
+    not_before: int = 0
 
 
 _NO_CELLS: Map[Cell, CellState] = Map()

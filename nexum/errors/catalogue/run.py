@@ -242,6 +242,14 @@ RUN = (
         exit_code=6,
     ),
     Entry(
+        "NX-R444",
+        "rate of retries is below one",
+        "Retries are spread over time at so many per minute, and with fewer than one nothing would be tried.",
+        "A rate of 0 that meant `as fast as possible` would be a stampede by mistake.",
+        ("say `--rate 60/m`, or leave it out to try all at once",),
+        exit_code=65,
+    ),
+    Entry(
         "NX-R410",
         "run ended without a result",
         "The run was cancelled or terminated.",
