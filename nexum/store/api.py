@@ -217,7 +217,10 @@ class Store(Protocol):
         """
 
     def end_call(self, record: Record) -> bool:
-        """Say that a claimed call was not made (FAILED), or may have been (UNKNOWN); False for an old token: evidence."""
+        """Say that a claimed call was not made (FAILED), or may have been (UNKNOWN); False for an old token: evidence.
+
+        That it was not made this time says nothing of who claimed it before and did not say how that ended: it is UNKNOWN.
+        """
 
     def open_calls(self, parent: TaskKey) -> Sequence[OpenCall]:
         """The calls of a node that have no known outcome, by path."""

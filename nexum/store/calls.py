@@ -42,6 +42,9 @@ _STANDING = """
     SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference
       FROM nexum_effects WHERE tenant = :tenant AND key = :key"""
 _FIND = Statement(f"{_STANDING} FOR UPDATE", sqlite=_STANDING)
+_LEFT = Statement("""
+    SELECT 1 FROM nexum_effects
+     WHERE tenant = :tenant AND key = :key AND token = :token AND before IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')""")
 _OPEN = Statement("""
     SELECT tenant, key, path, token, state, policy, ttl, first_sent_at FROM nexum_effects
      WHERE run_id = :run_id AND visit = :visit AND item = :item AND substr(path, 1, :size) = :beginning
@@ -104,8 +107,10 @@ def find_call(tx: Transaction, call: CallClaim) -> CallAnswer:
 
 def end_call(tx: Transaction, record: Record) -> bool:
     """Say that a call was not made, or may have been; see `api.Store.end_call`."""
-    assert record.effect is not None
-    return settle_outcome(tx, record, record.effect, record.effect.state, tx.now())
+    effect = record.effect
+    assert effect is not None
+    left = tx.row(_LEFT, tenant=effect.tenant, key=effect.key, token=effect.token) is not None
+    return settle_outcome(tx, record, effect, "UNKNOWN" if left else effect.state, tx.now())
 
 
 def open_calls(tx: Transaction, parent: TaskKey) -> Sequence[OpenCall]:

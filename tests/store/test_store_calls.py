@@ -151,6 +151,20 @@ def test_a_call_that_was_not_made_may_be_made_and_says_nothing_to_the_run(store:
     assert effect(store)["state"] == "CLAIMED"
 
 
+def test_a_call_that_was_not_made_this_time_may_have_been_made_by_whoever_began_it_before(store: Store) -> None:
+    call = begun(store, policy="dedupes", ttl=MINUTE)
+    store.claim_call(call)
+    again = taken_over(store, call)
+    assert store.claim_call(again) == CallAnswer("", token=2)
+
+    assert store.end_call(ended(again, 2, "FAILED"))
+    assert effect(store)["state"] == "UNKNOWN"
+    assert store.end_call(ended(again, 2, "FAILED"))  # its answer was lost
+    assert store.claim_call(again) == CallAnswer("", token=3)
+    assert store.end_call(ended(again, 3, "FAILED"))
+    assert [(found.state, found.token) for found in store.open_calls(again.parent)] == [("UNKNOWN", 3)]
+
+
 def test_a_call_in_doubt_is_found_with_its_fact_and_evidence_still_ends_it(store: Store) -> None:
     call = begun(store, policy="dedupes", ttl=60 * MINUTE)
     store.claim_call(call)

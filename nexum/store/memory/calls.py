@@ -73,8 +73,11 @@ def keep_call(tx: Transaction, call: CallClaim, result: bytes, result_hash: str,
 
 def end_call(tx: Transaction, record: Record) -> bool:
     """Say that a claimed call was not made, or may have been."""
-    assert record.effect is not None
-    return steps.settle_outcome(tx, record, record.effect, record.effect.state)
+    outcome = record.effect
+    assert outcome is not None
+    effect = tx.tables.effects.get(outcome.tenant, outcome.key)
+    left = effect is not None and effect.token == outcome.token and effect.before in _UNKNOWN
+    return steps.settle_outcome(tx, record, outcome, "UNKNOWN" if left else outcome.state)
 
 
 def open_calls(tx: Transaction, parent: TaskKey) -> list[OpenCall]:
