@@ -7,6 +7,7 @@ has used before, and must not be let through. A handler may swallow what a call 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -19,7 +20,7 @@ from nexum.engine.work import Outcome, Succeeded, TakenBack, Work
 from nexum.errors import HandlerError, NonRetryable, NotSent, RetryAfter
 from nexum.sdk.io import IO
 from nexum.sdk.policies import Dedupes
-from nexum.testing.sim.faults import Faults
+from nexum.testing.sim.faults import Fate, Faults
 from nexum.testing.sim.machine import Machine
 from nexum.testing.sim.monitor import Monitor
 from nexum.testing.sim.provider import Profile, Provider, Request
@@ -61,8 +62,15 @@ class Calling:
     """Plays scripts. What a call is for, and what it gave, is told to the monitor."""
 
     def __init__(
-        self, machine: Machine, faults: Faults, provider: Provider, tools: dict[str, Profile], monitor: Monitor
+        self,
+        machine: Machine,
+        faults: Faults,
+        provider: Provider,
+        tools: dict[str, Profile],
+        monitor: Monitor,
+        harm: Callable[[Fate], None],
     ) -> None:
+        self._harm = harm
         self._machine = machine
         self._faults = faults
         self._provider = provider
@@ -94,9 +102,16 @@ class Calling:
         else:
             ttl = timedelta(microseconds=self._tools[step.tool].ttl)
             provider = Dedupes(ttl=ttl) if step.declared else None
-            sender = _Sender(self._provider, self._monitor, step.tool, work)
+            sender = _Sender(self._provider, self._monitor, step.tool, work, self._maybe_die)
             seen = io.call(sender.send, f"{body} {place}", name=name, provider=provider, reference="ref")
         self._monitor.journals.saw(work, place, seen)
+
+    def _maybe_die(self) -> None:
+        """Between an answer and its record is where a death, or a long sleep, hurts most."""
+        if self._faults.strikes("killed in a call", 0.1):
+            self._harm(Fate.KILLED_BEFORE)
+        if self._faults.strikes("stopped in a call", 0.1):
+            self._harm(Fate.STOPPED)
 
     def _asked(self, place: int) -> int:
         """Something that is different whenever it is asked."""
@@ -107,8 +122,8 @@ class Calling:
 class _Sender:
     """What a call calls."""
 
-    def __init__(self, provider: Provider, monitor: Monitor, tool: str, work: Work) -> None:
-        self._provider, self._monitor, self._tool, self._work = provider, monitor, tool, work
+    def __init__(self, provider: Provider, monitor: Monitor, tool: str, work: Work, then: Callable[[], None]) -> None:
+        self._provider, self._monitor, self._tool, self._work, self._then = provider, monitor, tool, work, then
 
     def send(self, body: str, *, idempotency_key: str) -> dict[str, str]:
         """Send, and give what the provider says."""
@@ -117,6 +132,7 @@ class _Sender:
         request = Request(self._tool, self._work.tenant, idempotency_key, body, place)
         self._monitor.journals.sends(request)
         answer = self._provider.send(request)
+        self._then()
         if answer.act is not None:
             return {"ref": answer.act.reference}
         if answer.word == "unknown":

@@ -1,4 +1,4 @@
-"""Who asks from outside: web processes that start and cancel runs, and people who resolve doubts.
+"""Who asks from outside: web processes that start, cancel and terminate runs.
 
 What was acknowledged is written down; at the end the world is asked whether it holds.
 """
@@ -7,15 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from nexum.client.doubts import NOTHING, Decision, resolve
-from nexum.client.interventions import By, cancel, fail, retry, terminate
+from nexum.client.interventions import By, cancel, terminate
 from nexum.client.start import StartRequest, start
-from nexum.core.run.events import Cell
-from nexum.core.run.places import call_name
-from nexum.core.run.state import CellStatus, Phase, State
 from nexum.errors import ConflictError, UnavailableError
 from nexum.testing.sim.machine import SECOND
-from nexum.testing.sim.provider import Act
 from nexum.testing.sim.workflows import INPUTS
 
 if TYPE_CHECKING:
@@ -92,64 +87,3 @@ class Web:
             self._world.promises.append(
                 Promise("recorded", run_id, "", "", str(done.seq), "CancelRequested RunTerminated")
             )
-
-
-class Person:
-    """Resolves doubts by the provider's ledger: after whoever may still send is gone, and his requests have settled."""
-
-    def __init__(self, world: World, name: str) -> None:
-        self._world = world
-        self._machine = world.machine
-        self.process = world.process(name)
-        self._store = world.wire(self.process).as_store
-        self._bell = world.bell(self.process)
-        self._machine.spawn(self.process, self._run)
-
-    def _run(self) -> None:
-        rng = self._machine.rng
-        while True:
-            self._machine.sleep(int(rng.choice([3, 30]) * SECOND * (0.1 + rng.random())))
-            for state, cell in self._world.doubts():
-                self._decide(state, cell)
-
-    def _decide(self, state: State, cell: Cell) -> None:
-        at = state.cells[cell]
-        if at.status is CellStatus.PARKED:
-            self._intervene(state, cell)
-            return
-        if self._world.may_still_act(state, cell):
-            return
-        act = self._world.provider.done(state.tenant, at.key)
-        rng = self._machine.rng
-        outcome = "happened" if act is not None else rng.choice(["did_not_happen", "did_not_happen", "abandon"])
-        decision = Decision(
-            *(state.run_id, cell, outcome, self.process.name, "I asked the provider"),
-            reference=act.reference if act is not None else "",
-            response=_response(cell, act) if act is not None else NOTHING,
-        )
-        self._machine.note("resolve", (outcome, cell))
-        try:
-            done = resolve(self._store, decision, doorbell=self._bell)
-        except (UnavailableError, ConflictError):
-            return
-        if done.seq:
-            self._world.promises.append(Promise("recorded", state.run_id, "", "", str(done.seq), "DoubtResolved"))
-
-    def _intervene(self, state: State, cell: Cell) -> None:
-        by, rng = By(self.process.name, "I looked into it"), self._machine.rng
-        self._machine.note("intervene", cell)
-        try:
-            (retry if rng.random() < 0.5 else fail)(self._store, state.run_id, cell, by, doorbell=self._bell)
-        except (UnavailableError, ConflictError):
-            return
-
-
-def _response(cell: Cell, act: Act) -> object:
-    return {"ref": act.reference} if call_name(cell) else 7
-
-
-def for_people(state: State) -> list[Cell]:
-    """The cells of an open run that wait for a person: in doubt, or parked."""
-    if state.phase.is_ended or state.phase is Phase.NEW:
-        return []
-    return [cell for cell in sorted(state.open) if state.cells[cell].status in (CellStatus.IN_DOUBT, CellStatus.PARKED)]

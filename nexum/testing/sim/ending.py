@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from nexum.core.run.events import Cell
 from nexum.core.run.state import State
 from nexum.engine.calls import READ
-from nexum.testing.sim.clients import for_people
 from nexum.testing.sim.journals import INSIDE
+from nexum.testing.sim.people import for_people
 
 if TYPE_CHECKING:
     from nexum.testing.sim.world import World

@@ -29,6 +29,7 @@ from nexum.store.shapes import SILENCE
 from nexum.testing.sim.journals import INSIDE, Journals
 from nexum.testing.sim.machine import SECOND, Machine, Process
 from nexum.testing.sim.provider import Act
+from nexum.testing.sim.sagas import Saga
 
 TOLD_AFTER = 2 * SECOND  # as `nexum.engine.sweep`
 
@@ -43,8 +44,9 @@ class Violation(NamedTuple):
 class Watched:
     """What the monitor knows of one run."""
 
-    def __init__(self, run_id: str, tenant: str, plan: Plan) -> None:
+    def __init__(self, run_id: str, tenant: str, plan: Plan, saga: Saga) -> None:
         self.plan = plan
+        self.saga = saga
         self.state = State(run_id, tenant=tenant)
         self.hash = GENESIS
         self.dedupes: set[str] = set()
@@ -114,7 +116,8 @@ class Monitor:
         run = self.runs.get(run_id)
         if run is None:
             row = self._tables.runs.rows[run_id]
-            run = self.runs[run_id] = Watched(run_id, row.tenant, self._plans[row.workflow, row.version])
+            plan = self._plans[row.workflow, row.version]
+            run = self.runs[run_id] = Watched(run_id, row.tenant, plan, Saga(plan.graph, self.say))
         at = 0
         while at < len(rows):
             end = at + 1
@@ -164,6 +167,7 @@ class Monitor:
         if again != tuple(events):
             self.say("I4", f"run {state.run_id}: decided {list(again[1:])}, recorded {events[1:]}")
         for event in events:
+            run.saga.saw(state, event)
             state = fold(state, event)
             self._check_refs(run, event)
         run.state = state

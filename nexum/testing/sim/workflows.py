@@ -45,7 +45,10 @@ def _node(rng: random.Random, name: str, before: list[str]) -> AnyNode:
         "when": f"{rng.choice(before)} >= {rng.randint(0, 60)}" if before and rng.random() < 0.2 else "",
         "after": (rng.choice(before),) if before and rng.random() < 0.15 else (),
         "retry": RetryPolicy(
-            max_attempts=rng.randint(1, 4), first_wait=rng.choice([SECOND // 10, SECOND]), ceiling=10 * SECOND
+            max_attempts=rng.randint(1, 4),
+            first_wait=rng.choice([SECOND // 10, SECOND, 5 * SECOND]),
+            ceiling=10 * SECOND,
+            exhausted="park" if rng.random() < 0.15 else "fail",
         ),
         "timeouts": TimeoutPolicy(
             start_to_close=rng.choice([10, 30, 60]) * SECOND,
@@ -73,9 +76,9 @@ def _effect(rng: random.Random, shared: dict[str, Any]) -> Effect:
     doubt = Dedupes(ttl=promises.ttl) if promises.dedupes and rng.random() < 0.75 else Hold()
     if rng.random() < 0.25:
         return _calling(rng, tool, key, shared)
-    return Effect(
-        tool=tool, key=key, doubt=doubt, reconcile=_asking(rng, shared), compensate=_undo(rng, shared), **shared
-    )
+    asking, undo = _asking(rng, shared), _undo(rng, shared)
+    pivot = undo is None and rng.random() < 0.3
+    return Effect(tool=tool, key=key, doubt=doubt, reconcile=asking, compensate=undo, pivot=pivot, **shared)
 
 
 def _calling(rng: random.Random, tool: str, key: str, shared: dict[str, Any]) -> Effect:
@@ -95,10 +98,12 @@ def _asking(rng: random.Random, shared: dict[str, Any]) -> Reconciliation | None
 
 def _undo(rng: random.Random, shared: dict[str, Any]) -> Compensation | None:
     """Some effects can be undone, by another act of a tool that dedupes or does not."""
-    if rng.random() < 0.7:
+    if rng.random() < 0.6:
         return None
     tool = rng.choice(["pay", "mail"])
     doubt = Dedupes(ttl=TOOLS[tool].ttl) if TOOLS[tool].dedupes else Hold()
     params = (Param(name="deed", source=shared["id"]),)
     handler = Handler(ref=f"sim:{shared['id']}.undo")
-    return Compensation(handler=handler, params=params, output={}, tool=tool, doubt=doubt, retry=shared["retry"])
+    asking = _asking(rng, {**shared, "id": f"{shared['id']}.undo", "params": params})
+    asked = {"reconcile": asking, "retry": shared["retry"]}
+    return Compensation(handler=handler, params=params, output={}, tool=tool, doubt=doubt, **asked)

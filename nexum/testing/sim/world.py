@@ -18,13 +18,14 @@ from nexum.store.api import VersionRow
 from nexum.store.memory import MemoryStore
 from nexum.testing.sim.broker import Bell, Broker, Listener
 from nexum.testing.sim.calls import Calling
-from nexum.testing.sim.clients import Person, Promise, Web, for_people
+from nexum.testing.sim.clients import Promise, Web
 from nexum.testing.sim.clocks import EPOCH, DatabaseClock, virtual
 from nexum.testing.sim.ending import judge, unfinished
 from nexum.testing.sim.faults import Fate, Faults
 from nexum.testing.sim.handlers import Handlers
 from nexum.testing.sim.machine import SECOND, Exit, Machine, Process, StuckError
 from nexum.testing.sim.monitor import TOLD_AFTER, Monitor, Violation
+from nexum.testing.sim.people import Person, for_people
 from nexum.testing.sim.provider import Provider
 from nexum.testing.sim.schedulers import SchedulerProcess
 from nexum.testing.sim.wire import Wire
@@ -80,8 +81,8 @@ class World:
         self.monitor.watch(self.store)
         self.broker = Broker(self.machine, self.faults)
         self.provider = Provider(self.machine, self.faults, TOOLS, self.monitor.acted)
-        calling = Calling(self.machine, self.faults, self.provider, TOOLS, self.monitor)
-        self.handlers = Handlers(self.machine, self.faults, self.provider, calling, self._kill_me)
+        calling = Calling(self.machine, self.faults, self.provider, TOOLS, self.monitor, self._harm_me)
+        self.handlers = Handlers(self.machine, self.faults, self.provider, calling, self._harm_me)
         self.promises: list[Promise] = []
         self.hosts: list[Host] = []
         self.others: list[Any] = []
@@ -159,11 +160,12 @@ class World:
         if fate is not Fate.STOPPED:
             self._restart(process, host if whole else None)
 
-    def _kill_me(self, fate: Fate) -> None:
-        """The running process does something that kills it."""
+    def _harm_me(self, fate: Fate) -> None:
+        """The running process does something that kills it, or comes to a stop where it is."""
         assert self.machine.current is not None
         self.harm(self.machine.current.process, fate)
-        raise Exit
+        if fate is not Fate.STOPPED:
+            raise Exit
 
     def _restart(self, process: Process, host: Host | None) -> None:
         """Somebody looks after processes: a dead one is started again, by its parent or by whoever runs the machine."""

@@ -8,8 +8,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from nexum.testing.sim.mutants.hunting import Hunt, hunt_at
-from nexum.testing.sim.mutants.races import ELSEWHERE, MUTANTS
+from nexum.testing.sim.mutants.hunting import MUTANTS, Hunt, hunt_at
+from nexum.testing.sim.mutants.races import ELSEWHERE
 from nexum.testing.sim.pages import write_hunts
 from nexum.testing.sim.spreading import cores, spread
 

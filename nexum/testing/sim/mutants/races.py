@@ -1,11 +1,9 @@
-"""The mutants, by the race that each one brings back."""
+"""The mutants, by the race that each one brings back; and why some races have none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, NamedTuple
-from unittest.mock import patch
+from contextlib import suppress
+from typing import Any
 
 import nexum.core.run.accept
 import nexum.engine.calls
@@ -27,50 +25,7 @@ from nexum.errors import UnavailableError
 from nexum.store.api import CallAnswer, TaskKey
 from nexum.store.memory.draining import HeldRun
 from nexum.store.memory.store import MemoryStore
-
-Make = Callable[[Any], Any]  # the original, and what stands in its place
-
-
-class Swap(NamedTuple):
-    """One name in a module or a class, and its replacement."""
-
-    owner: Any
-    name: str
-    make: Make
-
-
-class Mutant(NamedTuple):
-    """A protection taken out: the race that comes back, what is missing, and where."""
-
-    race: str
-    without: str
-    swaps: Sequence[Swap]
-
-    @contextmanager
-    def applied(self, hits: list[int]) -> Iterator[None]:
-        """Inside, the product has this flaw; `hits[0]` counts how often it was reached."""
-        with ExitStack() as stack:
-            for swap in self.swaps:
-                original = vars(swap.owner)[swap.name]
-                stack.enter_context(patch.object(swap.owner, swap.name, _counted(swap.make(original), hits)))
-            yield
-
-
-def _counted(replacement: Any, hits: list[int]) -> Any:
-    if not callable(replacement):
-        hits[0] += 1
-        return replacement
-
-    def called(*args: Any, **options: Any) -> Any:
-        hits[0] += 1
-        return replacement(*args, **options)
-
-    return called
-
-
-def _gives(value: Any) -> Make:
-    """Always the same answer."""
-    return lambda original: lambda *args, **options: value
+from nexum.testing.sim.mutants.swapping import Mutant, Swap, gives
 
 
 def _drain_only(original: Any) -> Any:
@@ -240,6 +195,13 @@ def _outcome_alone(original: Any) -> Any:
     return report
 
 
+def _nothing_left(original: Any) -> Any:
+    def end_call(tx: Any, record: Any) -> bool:
+        return bool(nexum.store.memory.steps.settle_outcome(tx, record, record.effect, record.effect.state))
+
+    return end_call
+
+
 def _not_kept(original: Any) -> Any:
     return lambda self, name, arguments, result: CallAnswer("")
 
@@ -250,24 +212,24 @@ _VIGIL = nexum_orchestrator.sessions.Vigil
 _ROUND = nexum.engine.draining._Round
 _mem = nexum.store.memory
 
-MUTANTS = (
-    Mutant("R2", "reading after the lock", [Swap(nexum.engine.draining, "extend", _gives(None))]),
+RACES = (
+    Mutant("R2", "reading after the lock", [Swap(nexum.engine.draining, "extend", gives(None))]),
     Mutant(
         "R3",
         "looking for mail after letting go, and the sweeper behind it",
-        [Swap(MemoryStore, "has_mail", _gives(False)), Swap(MemoryStore, "old_mail", _gives(()))],
+        [Swap(MemoryStore, "has_mail", gives(False)), Swap(MemoryStore, "old_mail", gives(()))],
     ),
     Mutant(
-        "R4", "sweeping old mail after the death of whoever held the run", [Swap(MemoryStore, "old_mail", _gives(()))]
+        "R4", "sweeping old mail after the death of whoever held the run", [Swap(MemoryStore, "old_mail", gives(()))]
     ),
     Mutant("R7", "recording before deciding", [Swap(_ENGINE, "_record_and_drain", _drain_only)]),
     Mutant("R8", "keeping mail that comes after the end", [Swap(HeldRun, "keep_late", _taken_only)]),
     Mutant("R10", "repeating a record whose answer was lost", [Swap(_ENGINE, "_record_and_drain", _recorded_once)]),
-    Mutant("R11", "telling of READY tasks again", [Swap(MemoryStore, "ready_untold", _gives(()))]),
+    Mutant("R11", "telling of READY tasks again", [Swap(MemoryStore, "ready_untold", gives(()))]),
     Mutant("R12", "ringing after the commit", [Swap(_ENGINE, "_drain", _rings_inside)]),
     Mutant("R13", "waiting twice as long before each announcement", [Swap(_mem.sweeping, "_MOST", lambda original: 0)]),
     Mutant("R14", "claiming by compare-and-set", [Swap(_mem.claiming, "claim_one", _takes_claimed)]),
-    Mutant("R15", "counting deliveries", [Swap(_SWEEPER, "_bound", _gives(1 << 30))]),
+    Mutant("R15", "counting deliveries", [Swap(_SWEEPER, "_bound", gives(1 << 30))]),
     Mutant("R16", "one key over all attempts", [Swap(nexum.engine.handing, "_key", _key_by_attempt)]),
     Mutant("R17", "start keys", [Swap(_mem.advancing, "start", _start_without_key)]),
     Mutant("R17", "business keys over all runs", [Swap(_mem.claiming, "judge", _judged_alone)]),
@@ -276,7 +238,7 @@ MUTANTS = (
     Mutant(
         "R21",
         "doubting only what is not recorded, and folding before what the dead have reported",
-        [Swap(_mem.leases, "doubt", _doubts_anything), Swap(_SWEEPER, "_is_folded", _gives(True))],
+        [Swap(_mem.leases, "doubt", _doubts_anything), Swap(_SWEEPER, "_is_folded", gives(True))],
     ),
     Mutant(
         "R22", "asking whether a timer is armed and due", [Swap(nexum.core.run.accept, "_accept_timer", _takes_timer)]
@@ -290,7 +252,7 @@ MUTANTS = (
     Mutant(
         "R29",
         "asking whether a fact is known",
-        [Swap(_mem.steps, "is_event", _gives(False)), Swap(HeldRun, "known", _gives(frozenset()))],
+        [Swap(_mem.steps, "is_event", gives(False)), Swap(HeldRun, "known", gives(frozenset()))],
     ),
     Mutant("R30", "giving back by compare-and-set", [Swap(_mem.leases, "requeue", _requeues_anything)]),
     Mutant("R32", "claiming only what one serves", [Swap(_mem.claiming, "claim", _any_queue)]),
@@ -299,12 +261,13 @@ MUTANTS = (
     Mutant(
         "R35",
         "asking for a node's calls when its attempt has ended, and when something else ends it",
-        [Swap(nexum.engine.calls, "_with_calls", _outcome_alone), Swap(_ROUND, "_doubted", _gives(()))],
+        [Swap(nexum.engine.calls, "_with_calls", _outcome_alone), Swap(_ROUND, "_doubted", gives(()))],
     ),
-    Mutant("R35", "asking for its calls when something else ends a node", [Swap(_ROUND, "_doubted", _gives(()))]),
-    Mutant("R36", "asking who holds the node's task", [Swap(_mem.calls, "_holds", _gives(True))]),
+    Mutant("R35", "asking for its calls when something else ends a node", [Swap(_ROUND, "_doubted", gives(()))]),
+    Mutant("R35", "what an earlier claim of a call has left behind", [Swap(_mem.calls, "end_call", _nothing_left)]),
+    Mutant("R36", "asking who holds the node's task", [Swap(_mem.calls, "_holds", gives(True))]),
     Mutant("R46", "snapshots that are what the events fold to", [Swap(nexum.engine.loading, "freeze", _forgetful)]),
-    Mutant("R51", "adopting lost claims", [Swap(_ENGINE, "adopt", _gives(()))]),
+    Mutant("R51", "adopting lost claims", [Swap(_ENGINE, "adopt", gives(()))]),
     Mutant(
         "R53", "bringing a remembered state to where the claim stands", [Swap(nexum.engine.engine, "current", _stale)]
     ),
