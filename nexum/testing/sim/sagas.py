@@ -8,6 +8,7 @@ from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.events import Cell, DoubtResolved, NodeCompleted, NodeFailed, NodeScheduled, RunCancelled, RunFailed
 from nexum.core.run.fold import Event
+from nexum.core.run.places import call_name
 from nexum.core.run.state import CellStatus, State
 
 UNDO = "/undo"
@@ -21,6 +22,8 @@ class Saga:
         self._say = say
         self._below = {node.id: _below(graph, node.id) for node in graph.nodes}
         self._deeds: dict[str, str] = {}  # the node that did it, by the key under which it was done
+        self._calls: dict[str, set[Cell]] = {}  # those that were made, by the node that made them
+        self._taken_back: set[Cell] = set()
         self._undone: set[str] = set()
         self._given_up: set[str] = set()
 
@@ -30,6 +33,8 @@ class Saga:
         match body:
             case NodeCompleted(by="person"):
                 self._finished(body.cell, before, deed=False)
+            case NodeCompleted(by="read"):
+                pass
             case NodeCompleted():
                 self._finished(body.cell, before, deed=not body.source)
             case DoubtResolved(outcome="happened"):
@@ -46,6 +51,9 @@ class Saga:
     def _finished(self, cell: Cell, before: State, *, deed: bool) -> None:
         if cell.path.endswith(UNDO):
             self._undone.add(_node(cell))
+            self._taken_back |= self._calls.get(_node(cell), set())
+        elif call_name(cell):
+            self._calls.setdefault(_node(cell), set()).add(cell)
         elif deed and "/" not in cell.path and isinstance(self._graph[cell.path], Effect):
             self._deeds.setdefault(before.cells[cell].key, cell.path)
 
@@ -69,6 +77,9 @@ class Saga:
         word = "" if not due else "all" if undone == due else "some" if undone else "none"
         if body.undone != word:
             self._say("U2", f"run {state.run_id} says that {body.undone or 'nothing'} was undone; it is {word}")
+        standing = {cell for name in self._half_done(state) for cell in self._calls[name]} - self._taken_back
+        if set(body.left) != standing:
+            self._say("U2", f"run {state.run_id} says that {body.left} stand; it is {sorted(standing)}")
         if {cell.path.removesuffix(UNDO) for cell in body.given_up} != due & self._given_up:
             self._say("U2", f"run {state.run_id} says that {body.given_up} were given up; it is {self._given_up}")
 
@@ -76,9 +87,9 @@ class Saga:
         return self._due(state) - self._undone - self._given_up
 
     def _due(self, state: State) -> set[str]:
-        """Deeds that have a way back, and no completed pivot at or below them."""
+        """Deeds, whole and half, that have a way back, and no completed pivot at or below them."""
         found = set()
-        for name in self._deeds.values():
+        for name in (*self._deeds.values(), *self._half_done(state)):
             node = self._graph[name]
             if isinstance(node, Effect) and node.compensate is not None:
                 ways = [self._graph[each] for each in (name, *self._below[name])]
@@ -86,6 +97,11 @@ class Saga:
                 if not any(_completed(state, each.id) for each in points):
                     found.add(name)
         return found
+
+    def _half_done(self, state: State) -> list[str]:
+        """The nodes that have ended, and not with a result of their own, after they had made some calls."""
+        ended = [name for name in self._calls if state.cells[Cell(name)].status.is_terminal]
+        return [name for name in ended if state.cells[Cell(name)].key not in self._deeds]
 
 
 def _completed(state: State, name: str) -> bool:
