@@ -10,7 +10,7 @@ from django.views.generic import RedirectView
 
 from nexum_dashboard.api.problems import mounted, nowhere
 from nexum_dashboard.api.rest import api
-from nexum_dashboard.pages import breakers, catalogue, dead, doubts, events, node, run, runs
+from nexum_dashboard.pages import breakers, catalogue, dead, doubts, ending, events, node, run, runs
 
 app_name = "nexum"
 
@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("runs/live", runs.run_list_live, name="runs-live"),
     path("runs/<str:run_id>.json", run.run_page, name="run-json"),
     path("runs/<str:run_id>/", run.run_page, name="run"),
+    path("runs/<str:run_id>/do/terminate/", ending.terminate_page, name="terminate"),
     path("runs/<str:run_id>/live", run.run_live, name="run-live"),
     path("runs/<str:run_id>/nodes/<str:node_id>.json", node.node_page, name="node-json"),
     path("runs/<str:run_id>/nodes/<str:node_id>/", node.node_page, name="node"),

@@ -35,9 +35,11 @@ from nexum.crash import crash
 from nexum.engine.memory import Known
 from nexum.engine.reports import keep
 from nexum.errors import ConflictError, InputError, NexumError, Problem
+from nexum.errors.misfits import got
 from nexum.store.api import EventRow, Mail, Store
 
 NOTHING: Final = object()  # no value was given; `None` is one
+SHORT = 8  # characters from the end of an id, as lists show it
 URGENT = -1  # before other mail of the run
 _SOMETHING = Ref("", 0)  # in place of a value that is not spelled yet
 
@@ -81,6 +83,14 @@ def cancel(store: Store, run_id: str, by: By, *, compensate: bool = True, doorbe
 def terminate(store: Store, run_id: str, by: By, *, doorbell: Doorbell | None = None) -> Done:
     """End a run at once: nothing is awaited, nothing undone. Raises as `cancel` does, but for closing runs."""
     return _Window(store, run_id, by, doorbell).act(RunTerminated(by.reason.strip()), "terminate")
+
+
+def check_typed(run_id: str, typed: str) -> None:
+    """Raise `InputError` NX-R223 unless somebody who wants to terminate a run has typed its short id, or the whole one."""
+    if typed.strip().lower() not in (run_id[-SHORT:], run_id):
+        wanted = Problem("typed", got(typed) if typed.strip() else "nothing", f"the run's short id, {run_id[-SHORT:]}")
+        told = f"what was typed is not the id of this run: {wanted.got} was given, {wanted.wanted} is wanted"
+        raise InputError(told, code="NX-R223", where=f"run {run_id}", problems=(wanted,))
 
 
 def retry(

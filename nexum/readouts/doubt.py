@@ -251,9 +251,14 @@ def read_doubt(store: Verbs, key: str, *, may_read: bool) -> DoubtDetail | None:
         asking=_asking(facts, node, cell),
         proposed=_proposed(facts, cell, bodies) if held else None,
         evidence=evidence(store, facts, row, claimer, bodies),
-        suspected=_suspected(suspicions(store, key=row.key)),
+        suspected=_suspected(suspicions(store, key=row.key)) if _came_late(facts, row) else (),
         now=facts.now,
     )
+
+
+def _came_late(facts: Facts, row: DoubtRow) -> bool:
+    """Whether any result came too late for this effect: most pages need no further query."""
+    return any(effect.late for effect in facts.effects if effect.key == row.key)
 
 
 def _effect_at(facts: Facts, path: str) -> Effect | None:

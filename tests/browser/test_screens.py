@@ -44,6 +44,7 @@ PAGES = {
     "node-failed": "/runs/{failed}/nodes/refund/",
     "node-retrying": "/runs/{retrying}/nodes/verdict/",
     "node-pending": "/runs/{queued}/nodes/mail/",
+    "terminate": "/runs/{in_doubt}/do/terminate/",
     "doubts": "/in-doubt/",
     "doubt": "/in-doubt/{in_doubt_key}/",
     "doubt-dedupes": "/in-doubt/{doubt_dedupes_key}/",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +18,7 @@ from nexum.core.run.events import Error
 from nexum.core.run.state import Phase
 from nexum.engine.work import Failed
 from nexum.store.connect import open_store
-from shopfloor import Answer, Shop
+from shopfloor import Answer, Shop, environment
 
 DOWN = Failed(Error("NX-R200", "the bank is down", retryable=True))
 PARK = RetryPolicy(max_attempts=1, exhausted="park")
@@ -155,6 +158,24 @@ def test_a_terminated_run_names_what_was_under_way(till: Till) -> None:
     assert "the run is TERMINATED" in done.out
     assert "  pay: under way when the run ended\n" in done.out
     assert till.phase is Phase.TERMINATED
+
+
+@pytest.mark.parametrize(("typed", "code", "phase"), [("y", 65, Phase.RUNNING), ("{short}", 0, Phase.TERMINATED)])
+def test_on_a_terminal_terminating_wants_the_runs_short_id_typed(
+    till: Till, typed: str, code: int, phase: Phase
+) -> None:
+    ours, theirs = os.openpty()
+    os.write(ours, f"{typed.format(short=till.run[-8:])}\n".encode())
+    command = [sys.executable, "-m", "nexum", "terminate", till.run, *WHY, "--database", till.shop.url]
+    done = subprocess.run(
+        command, cwd=till.shop.folder, env=environment(), stdin=theirs, capture_output=True, text=True, check=False
+    )
+    os.close(ours)
+    os.close(theirs)
+
+    assert "Type the run's short id" in done.stderr
+    assert (done.returncode, till.phase) == (code, phase)
+    assert ("NX-R223" in done.stderr) == (code == 65)
 
 
 @pytest.mark.parametrize(

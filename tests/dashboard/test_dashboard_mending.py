@@ -106,12 +106,12 @@ def test_a_rate_below_one_is_refused_at_every_door(shop: Any, operator: httpx.Cl
 
 def test_a_value_is_checked_against_all_of_them_and_put_in_their_place(shop: Any, operator: httpx.Client) -> None:
     runs, group = parked(shop, "Valued", 2)
-    unfit = send(operator, group, "preview-skip", value='{"id": 7}', reason="paid by hand")
-    broken = send(operator, group, "skip", value="{", reason="paid by hand")
-    silent = send(operator, group, "skip", value='{"id": "by hand"}', reason=" ")
-    shown = send(operator, group, "preview-skip", value='{"id": "by hand"}', reason="paid by hand")
+    unfit = send(operator, group, "preview-skip", value='{"id": 7}', why="paid by hand")
+    broken = send(operator, group, "skip", value="{", why="paid by hand")
+    silent = send(operator, group, "skip", value='{"id": "by hand"}', why=" ")
+    shown = send(operator, group, "preview-skip", value='{"id": "by hand"}', why="paid by hand")
     kept = left(shop, "Valued")
-    done = send(operator, group, "skip", value='{"id": "by hand"}', reason="paid by hand")
+    done = send(operator, group, "skip", value='{"id": "by hand"}', why="paid by hand")
 
     assert (unfit.status_code, "NX-R221" in unfit.text) == (422, True)
     assert (broken.status_code, silent.status_code) == (422, 422)

@@ -65,7 +65,7 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> dict[str
     act, given, group, here = request.POST.get("act", ""), request.POST, found.group, connection()
     members = _chosen(found, given.getlist("member"))
     parked = [(one.run_id, one.cell) for one in members]
-    by = By(viewer.name, given.get("reason", ""))
+    by = By(viewer.name, given.get("why" if "skip" in act else "reason", ""))
     if act in ("retry", "preview"):
         rate = _rate(given.get("rate", ""))
         if act == "preview":

@@ -11,6 +11,7 @@ from nexum.cli.project import open_project
 from nexum.cli.reference import find_run
 from nexum.cli.verb import Choices, verb
 from nexum.client.interventions import cancel as cancel_run
+from nexum.client.interventions import check_typed
 from nexum.client.interventions import terminate as terminate_run
 
 
@@ -44,16 +45,20 @@ def cancel(choices: Choices, run: str, reason: str, no_compensate: bool, who: st
 @click.argument("run")
 @why(required=True)
 @click.option("--actor", "who", default="", metavar="NAME", help=WHO)
-@click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask for the run's short id, even on a terminal.")
 @click.pass_obj
 def terminate(choices: Choices, run: str, reason: str, who: str, yes: bool) -> int:
     """End RUN at once: nothing is awaited and nothing undone. Says which effects are in doubt as a result.
+
+    On a terminal it wants the run's short id typed.
 
     RUN is an id, its beginning or end, `key:order-1042`, `@last` or `@last:WORKFLOW`.
     """
     project = open_project(choices)
     run_id = find_run(project.store, run)
-    _confirm(choices, f"run {run_id} ends at once; nothing is awaited, nothing undone", yes)
+    if sys.stdin.isatty() and not (yes or choices.json):
+        click.echo(f"run {run_id} ends at once; nothing is awaited, nothing undone", err=True)
+        check_typed(run_id, click.prompt("Type the run's short id", default="", show_default=False, err=True))
     done = terminate_run(project.store, run_id, by(who, reason), doorbell=project.connection.doorbell)
     return say(choices, "terminate", done)
 

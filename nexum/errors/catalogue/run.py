@@ -163,6 +163,14 @@ RUN = (
         exit_code=66,
     ),
     Entry(
+        "NX-R223",
+        "what was typed is not the run's id",
+        "Terminating a run on a page or at a terminal wants the run's short id typed; something else was.",
+        "A run that is ended at once is not awaited and not undone, and the wrong one is soon clicked on.",
+        ("type the last eight characters of the run's id", "in a script, say `--yes`"),
+        exit_code=65,
+    ),
+    Entry(
         "NX-R230",
         "transaction node wrote to another database",
         "The handler of a transaction node wrote through Django on another alias than that of Nexum's tables.",
