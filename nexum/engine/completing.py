@@ -17,8 +17,9 @@ from nexum.engine.draining import fold_one
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import extend, load
 from nexum.engine.memory import Known
+from nexum.engine.patience import patiently
 from nexum.engine.reports import dedupe_of, outcome_report
-from nexum.engine.work import Committed, Succeeded, TakenBack, Work
+from nexum.engine.work import Committed, Outcome, Reported, Succeeded, TakenBack, Unanswered, Waits, Work
 from nexum.store.api import Mail, Store
 
 
@@ -62,6 +63,15 @@ def complete_within(
         )
         ready = fold_one(store, held, known, report.message, mail, clock)
         return Committed(len(outcome.output), known, tuple(ready))
+
+
+def settled(store: Store, work: Work, outcome: Outcome) -> Reported | Committed | TakenBack | Waits:
+    """An outcome that hangs on the database, once that has been asked; the others as they are. Raises `UnavailableError`."""
+    if isinstance(outcome, Unanswered):
+        return TakenBack() if patiently(lambda: is_known(store, work)) else outcome.instead
+    if isinstance(outcome, Waits) and patiently(lambda: store.open_calls(work.task)):
+        return outcome.instead  # another call of this attempt may have been made: that is told first
+    return outcome
 
 
 def is_known(store: Store, work: Work) -> bool:

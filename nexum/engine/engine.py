@@ -19,7 +19,7 @@ from nexum.engine.breaking import Breakers
 from nexum.engine.calls import makes_calls, report_of
 from nexum.engine.changes import changes
 from nexum.engine.clock import StoreClock
-from nexum.engine.completing import complete_within, is_known
+from nexum.engine.completing import complete_within, settled
 from nexum.engine.draining import drain, grow, needs_drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.handing import announce, work_of
@@ -40,7 +40,7 @@ from nexum.engine.reports import (
 )
 from nexum.engine.seal import seal
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
-from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Unanswered, Work
+from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Waits, Work
 from nexum.errors import ConfigurationError, NexumError, UnavailableError
 from nexum.store.api import Advance, Claimed, StepAnswer, Store, TaskKey
 
@@ -48,6 +48,7 @@ log = logging.getLogger("nexum.engine")
 
 FIRST_TOKEN = 1
 UNFIT_PAUSE = 10_000_000  # us until a task is tried again that this installation could not begin
+CALL_PAUSE = 1_000_000  # us until a handler runs again that met a call which another run is making
 
 
 class Engine:
@@ -73,8 +74,7 @@ class Engine:
         self.graphs = Graphs(store)
         self._doorbell = doorbell
         self._inline_max, self._every = inline_max, snapshot_every
-        self._actor = actor or session
-        self._always_drain = always_drain
+        self._actor, self._always_drain = actor or session, always_drain
         self._memory = Memory()
         self._breakers = Breakers(store)
         self._clock = StoreClock()
@@ -113,12 +113,12 @@ class Engine:
         With `keep=False` nothing is claimed. Raises `UnavailableError` only after half a minute of trying to record.
         """
         with self._lock:
-            if isinstance(outcome, Unanswered):
-                known_now = patiently(lambda: is_known(self.store, work))
-                outcome = TakenBack() if known_now else outcome.instead
-            if isinstance(outcome, Committed | TakenBack):
-                return self._go_on(work, outcome, keep=keep)
-            reported = outcome
+            reported = settled(self.store, work, outcome)
+            if isinstance(reported, Waits):
+                self.release(work, pause=CALL_PAUSE, waits_for=reported.call)
+                reported = TakenBack()  # with what it has journaled before
+            if isinstance(reported, Committed | TakenBack):
+                return self._go_on(work, reported, keep=keep)
             report = patiently(lambda: report_of(self.store, work, reported, self._now(), self._inline_max))
             self._folded = True
             known = self._memory.get(work.task.run_id)
@@ -195,13 +195,13 @@ class Engine:
         for queue, key in done.ready:
             self._doorbell.ring(queue, key)
 
-    def release(self, work: Work, *, pause: int = 0) -> None:
-        """Give work back that was certainly not begun, for `pause` us; what cannot be given back now is found by `adopt`."""
+    def release(self, work: Work, *, pause: int = 0, waits_for: str = "") -> None:
+        """Give work back that left nothing behind, for `pause` us; what cannot be given back now is found by `adopt`."""
         with self._lock:
             self._begun.end(work.task, work.token)
             self._breakers.forget(work)
             try:
-                if self.store.release(self.session, work.task, work.token, pause=pause) and not pause:
+                if self.store.release(self.session, *work[:2], pause=pause, waits_for=waits_for) and not pause:
                     self._doorbell.ring(work.graph.queue, work.task)
             except UnavailableError as error:
                 log.warning("%s could not be given back: %s", work.task, error.message)

@@ -118,5 +118,13 @@ class Unanswered:
     instead: Failed
 
 
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The handler met a call that another run is making, under the key `call`; `instead` is the outcome if it may not wait."""
+
+    call: str
+    instead: Failed
+
+
 Reported = Succeeded | Failed
-Outcome = Reported | Committed | TakenBack | Unanswered
+Outcome = Reported | Committed | TakenBack | Unanswered | Waits

@@ -195,11 +195,16 @@ def _task(row: TaskRow, crew: Crew, attempts: Mapping[str, int], trouble: Troubl
         worker=crew.worker(row.session) if claimed else "",
         silent=silent,
         trouble=trouble,
-        key=f"{row.tool}:{row.business_key}" if row.holder_run else "",
+        key=_key_of(row) if row.holder_run else "",
         holder=f"{row.holder_run}/{row.holder_path}" if row.holder_run else "",
         held_since=row.holder_since,
         doubted=row.holder_state == "IN_DOUBT",
     )
+
+
+def _key_of(row: TaskRow) -> str:
+    """The key that a task waits for; that of a call is its path there, for no business key names it alone."""
+    return f"{row.tool}:{row.business_key}" if row.business_key else row.holder_path
 
 
 def _body(row: ToldRow) -> Mapping[str, Any]:

@@ -80,6 +80,7 @@ class IO:
         self._open: dict[str, bool] = {}  # whether the name was derived
         self._lock = threading.Lock()
         self.lost = False
+        self.waits = ""
         self.broken: NexumError | None = None
 
     def call(
@@ -222,6 +223,7 @@ class IO:
             case "doubt":
                 raise HandlerError(f"nobody knows whether the call {call.name} was made", code="NX-E222")
             case "wait":
+                self.waits = self.key(call.name)
                 raise RetryAfter(
                     WAIT_SECONDS, f"another run is making the call {call.name} under the same business key"
                 )

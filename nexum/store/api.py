@@ -197,8 +197,11 @@ class Store(Protocol):
     def adopt(self, session: str) -> Sequence[Claimed]:
         """The tasks that this session holds by the database's knowledge."""
 
-    def release(self, session: str, key: TaskKey, token: int, *, pause: int = 0) -> bool:
-        """Give a claimed task back that was certainly not begun: READY again, in `pause` us, and its effect unclaimed."""
+    def release(self, session: str, key: TaskKey, token: int, *, pause: int = 0, waits_for: str = "") -> bool:
+        """Give a claimed task back that left nothing behind: READY again, in `pause` us, and its effect unclaimed.
+
+        `waits_for` is the key of another run's call that its handler has met.
+        """
 
     def drop_task(self, key: TaskKey, token: int) -> bool:
         """Remove a claimed task that its run does not know; False when somebody else holds it."""

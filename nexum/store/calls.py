@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nexum.store.api import CallAnswer, CallClaim, Mail, OpenCall, Record, TaskKey
-from nexum.store.claiming import Standing
+from nexum.store.claiming import LEFT, Standing
 from nexum.store.rows import INSERT_MAIL, clean, mail_row
 from nexum.store.statement import Statement, Transaction
 from nexum.store.steps import post, settle_outcome
@@ -32,6 +32,13 @@ _AGAIN = Statement(f"""
        SET state = 'CLAIMED', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
            attempt = :attempt, token = :next, session = :session, tool = :tool, policy = :policy, ttl = :ttl,
            claimed_at = {{now}}, recorded_at = 0
+     WHERE tenant = :tenant AND key = :key AND token = :found AND {_PARENT}""")  # noqa: S608
+# Another run ended without knowing whether it was made; from now on it is for this run to find out.
+_LEFT = Statement(f"SELECT 1 FROM nexum_effects e WHERE e.tenant = :tenant AND e.key = :key AND {LEFT}")  # noqa: S608
+_INHERIT = Statement(f"""
+    UPDATE nexum_effects
+       SET state = 'UNKNOWN', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
+           attempt = :attempt, token = :next, session = :session, tool = :tool, policy = :policy, ttl = :ttl
      WHERE tenant = :tenant AND key = :key AND token = :found AND {_PARENT}""")  # noqa: S608
 _MINE = Statement(f"""
     UPDATE nexum_effects SET token = token + 1, claimed_at = {{now}}
@@ -81,6 +88,9 @@ def claim_call(tx: Transaction, call: CallClaim) -> CallAnswer:
     if call.again and tx.run(_MINE, **_values(call)):
         return CallAnswer("", token=effect.token + 1)
     answer = judge_call(effect, call, tx.now())
+    if answer == "wait" and tx.row(_LEFT, tenant=call.tenant, key=call.key) is not None:
+        tx.run(_INHERIT, **_values(call), found=effect.token, next=effect.token + 1)
+        answer = "doubt"
     if answer == "":
         again = tx.run(_AGAIN, **_values(call), found=effect.token, next=effect.token + 1)
         return CallAnswer("", token=effect.token + 1) if again else CallAnswer("lost")

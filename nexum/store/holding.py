@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, select
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, select
 
 from nexum.store.tables import effect_evidence, effects, tasks
 
 
 def held_by_another() -> ColumnElement[bool]:
-    """A READY task waits for a business key: an effect of another run has it, and what becomes of that is not known yet."""
-    return and_(
-        tasks.c.state == "READY",
+    """A READY task waits for a business key: an effect of another run has it, and what becomes of that is not known yet.
+
+    Where calls are journaled, it is one of those that the other run is making; the task was given back with its key.
+    """
+    whole = and_(
         effects.c.business_key > "",
-        effects.c.tenant == tasks.c.tenant,
         effects.c.scope == tasks.c.effect_scope,
         effects.c.business_key == tasks.c.business_key,
+    )
+    call = and_(tasks.c.effect_key == "", tasks.c.input_hash > "", effects.c.key == tasks.c.input_hash)
+    return and_(
+        tasks.c.state == "READY",
+        effects.c.tenant == tasks.c.tenant,
+        or_(whole, call),
         effects.c.run_id != tasks.c.run_id,
         effects.c.state.in_(("CLAIMED", "UNKNOWN", "IN_DOUBT")),
     )

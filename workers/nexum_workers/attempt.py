@@ -23,7 +23,7 @@ from nexum.core.graph.workflow import AnyNode
 from nexum.core.run.places import inner_of, parent_of
 from nexum.core.run.plan import plan_of
 from nexum.crash import crash
-from nexum.engine.work import Committed, Failed, Outcome, Succeeded, TakenBack, Unanswered, Work
+from nexum.engine.work import Committed, Failed, Outcome, Succeeded, TakenBack, Unanswered, Waits, Work
 from nexum.errors import CannotTell, HandlerError, InternalError, NexumError
 from nexum.errors.misfits import got, reason_of, told
 from nexum.sdk.compiled import CompiledWorkflow
@@ -177,6 +177,8 @@ class Attempts:
         if isinstance(mean, IO):
             if mean.lost:
                 return TakenBack()
+            if mean.waits and error is not None and mean.broken is None:
+                return Waits(mean.waits, _ended(error, work))
             error = mean.broken or error
         return self._named(work, handler, context, value, error)
 
@@ -243,6 +245,8 @@ def _logged(work: Work, told: Outcome) -> Outcome:
     if isinstance(outcome, Succeeded | Committed):
         size = len(outcome.output) if isinstance(outcome, Succeeded) else outcome.size
         logger.debug("%s ended in attempt %d: %d bytes", work.node.id, work.attempt, size)
+    elif isinstance(outcome, Waits):
+        logger.info("attempt %d of %s waits for a call that another run is making", work.attempt, work.node.id)
     elif isinstance(outcome, TakenBack):
         logger.warning("attempt %d of %s counts no more: the task is somebody else's", work.attempt, work.node.id)
     else:

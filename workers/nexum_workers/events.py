@@ -26,7 +26,7 @@ from celery import Celery
 from celery.utils.time import utcoffset
 
 from nexum.core.graph.workflow import Graph
-from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Unanswered, Work
+from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Unanswered, Waits, Work
 from nexum.store.api import TaskKey
 
 logger = logging.getLogger("nexum.worker")
@@ -260,6 +260,8 @@ def _result(outcome: Outcome) -> int | str:
             return outcome.size
         case TakenBack():
             return "taken back: the task is somebody else's"
+        case Waits():
+            return "put off: another run is making the same call"
         case Unanswered():
             return _result(outcome.instead)
         case _:

@@ -8,6 +8,7 @@ from nexum.store.api import CallAnswer, CallClaim, Mail, OpenCall, Record, TaskK
 from nexum.store.calls import answered, judge_call
 from nexum.store.claiming import Standing
 from nexum.store.memory import steps
+from nexum.store.memory.claiming import is_left
 from nexum.store.memory.rows import Effect
 from nexum.store.memory.transaction import Transaction
 from nexum.store.rows import clean
@@ -33,6 +34,11 @@ def claim_call(tx: Transaction, call: CallClaim) -> CallAnswer:
             "", token=tx.update(tx.tables.effects, effect, token=effect.token + 1, claimed_at=tx.now).token
         )
     answer = judge_call(found, call, tx.now)
+    if answer == "wait" and is_left(tx, effect):
+        place = call.parent._replace(path=call.path)._asdict()
+        terms = {"session": call.session, "tool": clean(call.tool), "policy": call.policy, "ttl": call.ttl}
+        tx.update(effects, effect, **place, **terms, state="UNKNOWN", before=effect.state, token=effect.token + 1)
+        answer = "doubt"
     if answer != "":
         return answered(found, answer)
     again = _row(tx, call, "CLAIMED")._replace(

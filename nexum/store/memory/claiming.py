@@ -95,7 +95,7 @@ def _take_effect(tx: Transaction, task: Task, session: str, token: int) -> tuple
     effect = effects.get(task.tenant, task.effect_key) or effects.having("one_business", business)
     assert effect is not None  # nobody can have given it back meanwhile
     answer = judge(Standing(*_standing(effect)), Ready._make((*_asked(task), 0, b"")), now)
-    if answer == "wait" and _is_left(tx, effect):
+    if answer == "wait" and is_left(tx, effect):
         answer = "left"
     token = max(token, effect.token + 1)  # an older attempt's token must never fit this claim
     if answer == "":
@@ -121,7 +121,7 @@ def _take_effect(tx: Transaction, task: Task, session: str, token: int) -> tuple
     return token, answer, effect
 
 
-def _is_left(tx: Transaction, effect: Effect) -> bool:
+def is_left(tx: Transaction, effect: Effect) -> bool:
     """Whether nobody will find out any more what became of another run's effect; see `nexum.store.claiming.LEFT`."""
     t = tx.tables
     holder, run = t.sessions.get(effect.session), t.runs.rows.get(effect.run_id)

@@ -47,14 +47,16 @@ def held_by_dead(tx: Transaction, limit: int) -> list[Held]:
     return found
 
 
-def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int) -> bool:
-    """Give back a task that was certainly not begun, for `pause` us to nobody; its effect is as it was before the claim."""
+def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int, waits_for: str = "") -> bool:
+    """Give back a task that left nothing behind, for `pause` us to nobody; its effect is as it was before the claim."""
     task = _held(tx, key, token)
     if task is None or task.session != session:
         return False
     later = tx.now + pause if pause > 0 else task.not_before
     start_by = max(task.start_by, tx.now) + pause if pause and task.start_by else task.start_by
     back = {"state": "READY", "session": "", "claimed_at": 0, "not_before": later, "start_by": start_by}
+    if not task.effect_key:
+        back["input_hash"] = waits_for
     tx.update(tx.tables.tasks, task, **back, deliveries=task.deliveries - 1)
     effect = _effect_of(tx, task)
     if effect is not None and effect.token == token and effect.state == "CLAIMED":

@@ -214,10 +214,10 @@ class MemoryStore:
         with self._transaction() as tx:
             return leases.adopt(tx, session)
 
-    def release(self, session: str, key: TaskKey, token: int, *, pause: int = 0) -> bool:
-        """Give a claimed task back that was certainly not begun; see `api.Store`."""
+    def release(self, session: str, key: TaskKey, token: int, *, pause: int = 0, waits_for: str = "") -> bool:
+        """Give a claimed task back that left nothing behind; see `api.Store`."""
         with self._transaction() as tx:
-            return leases.release(tx, session, key, token, pause)
+            return leases.release(tx, session, key, token, pause, waits_for)
 
     def drop_task(self, key: TaskKey, token: int) -> bool:
         """Remove a claimed task that its run does not know; False when somebody else holds it."""

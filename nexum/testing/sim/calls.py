@@ -16,7 +16,7 @@ from typing import NamedTuple
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import AnyNode
 from nexum.engine.calls import Journal
-from nexum.engine.work import Outcome, Succeeded, TakenBack, Work
+from nexum.engine.work import Outcome, Succeeded, TakenBack, Waits, Work
 from nexum.errors import HandlerError, NonRetryable, NotSent, RetryAfter
 from nexum.sdk.io import IO
 from nexum.sdk.policies import Dedupes
@@ -92,6 +92,8 @@ class Calling:
             failed = error
         if io.lost:
             return TakenBack()
+        if io.waits and failed is not None and io.broken is None:
+            return Waits(io.waits, failure(failed, work.node))
         failed = io.broken or failed
         return failure(failed, work.node) if failed is not None else Succeeded(value)
 
