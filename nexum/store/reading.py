@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, not_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, exists, false, func, literal, not_, or_, select, tuple_, union_all
 
 from nexum.core.run.events import RUN_TERMINAL
+from nexum.core.run.seen import TURNS
 from nexum.store.holding import held_by_another, held_in_doubt, late_results
 from nexum.store.log import unpack
 from nexum.store.rows import clean
@@ -21,11 +22,8 @@ from nexum.store.tables import blobs, effects, events, runs, sessions, tasks
 COUNT_CAP = 10_000
 OPEN = ("RUNNING", "CLOSING")
 LIVE = ("LIVE", "DRAINING")
-RECENT = 100  # events from a run's end in which the reason of its standing is looked for
-_TOLD = (
-    *("RunSuspended", "RunResumed", "AttemptFailed", "EffectInDoubt", "DoubtProposed", "RunClosing", "CancelRequested"),
-    *("NodeParked", "RetryRequested", "SkipRequested", "FailRequested"),
-)
+RECENT = 100  # events from a run's end in which it is looked for what a doubt or a failed attempt has to say
+_RECENTLY = frozenset({"AttemptFailed", "EffectInDoubt", "DoubtProposed"}) | RUN_TERMINAL
 
 
 class Reader(Protocol):
@@ -214,18 +212,18 @@ def effects_of(store: Reader, run_ids: Sequence[str], states: Sequence[str] = ()
 
 
 def last_told(store: Reader, run_ids: Sequence[str]) -> list[ToldRow]:
-    """Of each run the recent events that explain its standing, and its last event when it has ended."""
+    """Of each run the events that explain its standing: all at which it stopped or went on, and of the others recent ones."""
     if not run_ids:
         return []
-    recent = and_(events.c.type.in_(_TOLD), events.c.seq > runs.c.last_seq - RECENT)
-    ended = events.c.type.in_(sorted(RUN_TERMINAL))
-    chosen = (
+    recent = (
         select(*_TOLD_COLUMNS)
         .join(runs, runs.c.run_id == events.c.run_id)
-        .where(events.c.run_id.in_(run_ids), or_(recent, and_(ended, events.c.seq == runs.c.last_seq)))
-        .order_by(events.c.run_id, events.c.seq)
+        .where(events.c.run_id.in_(run_ids), events.c.seq > runs.c.last_seq - RECENT)
+        .where(events.c.type.in_(sorted(_RECENTLY)))
     )
-    return [_told(row) for row in store.select(chosen)]
+    turns = select(*_TOLD_COLUMNS).where(events.c.run_id.in_(run_ids), events.c.type.in_(sorted(TURNS)))
+    found = union_all(recent, turns).subquery()
+    return [_told(row) for row in store.select(select(found).order_by(found.c.run_id, found.c.seq))]
 
 
 def history(

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from nexum.core.run.events import CELL_TERMINAL, DEAD, RUN_TERMINAL
+from nexum.core.run.seen import TURNS
 
 metadata = MetaData()
 
@@ -100,6 +101,7 @@ events = Table(
     _only("dedupe > ''", "nexum_events_one_fact", "run_id", "dedupe", unique=True),
     _only("type = 'RetryScheduled'", "nexum_events_retries", "run_id", "path"),
     _only(_among("type", DEAD), "nexum_events_dead", "at"),
+    _only(_among("type", TURNS), "nexum_events_turns", "run_id"),
 )
 
 snapshots = Table(

@@ -11,18 +11,22 @@ from engine_driver import Driver
 from graphs import compute, graph, params
 from nexum.broker.doorbell import NullDoorbell
 from nexum.cli.doctor.rebuild import compare
+from nexum.client.interventions import By, retry
 from nexum.core.canonical import from_bytes
 from nexum.core.graph.nodes import Effect, Handler
-from nexum.core.graph.policies import TimeoutPolicy
+from nexum.core.graph.policies import RetryPolicy, TimeoutPolicy
 from nexum.core.run.codec import encode_mail
-from nexum.core.run.events import CancelRequested, RunResumed
+from nexum.core.run.events import CancelRequested, Cell, Error, RunResumed
 from nexum.core.run.standing import LATER
 from nexum.core.run.state import Phase
 from nexum.engine.sweep import Sweeper
+from nexum.engine.work import Failed
 from nexum.errors import ConfigurationError
 from nexum.readouts.run import read_run
+from nexum.readouts.runs import run_lines
+from nexum.readouts.situation import Crew
 from nexum.store.api import Mail, Store
-from nexum.store.reading import Asked, RunQuery, list_runs
+from nexum.store.reading import RECENT, Asked, RunQuery, list_runs
 from nexum.store.statement import Statement
 from nexum.store.verbs import Verbs
 
@@ -352,3 +356,28 @@ def test_an_installation_that_does_not_fit_suspends_nothing_and_puts_the_task_of
     assert driver.types(run)[-1] == "NodeScheduled"
     assert driver.claim(CHAIN) == []
     assert rows(driver.store, "SELECT state FROM nexum_tasks") == [("READY",)]
+
+
+def test_a_node_that_was_parked_long_ago_is_what_a_page_of_runs_says(driver: Driver) -> None:
+    parks = compute("a", "input", retry=RetryPolicy(max_attempts=1, exhausted="park"))
+    tries = compute("b", "input", retry=RetryPolicy(max_attempts=99, first_wait=0, jitter=0))
+    long = graph(parks, tries)
+    down = Failed(Error("NX-R200", "down", retryable=True))
+    left = iter(range(RECENT))
+    driver.handlers = {"a": lambda work: down, "b": lambda work: down if next(left) < RECENT * 0.6 else 1}
+    run = driver.start(long).run_id
+    driver.play(long)
+    assert driver.types(run)[-1] == "NodeCompleted"
+    assert driver.types(run).index("NodeParked") < len(driver.types(run)) - RECENT
+    assert isinstance(driver.store, Verbs)
+
+    def standing() -> str:
+        assert isinstance(driver.store, Verbs)
+        crew = Crew(driver.store.sessions(), driver.store.now())
+        (line,) = run_lines(driver.store, list_runs(driver.store, RunQuery(), limit=9), crew, driver.store.now())
+        return line.standing.sentence
+
+    assert standing().startswith("`a` is parked (NX-R200): down.")
+
+    retry(driver.store, run, Cell("a"), By("mika", ""))
+    assert "parked" not in standing()

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import CompositePrimaryKey, Index, Q, UniqueConstraint
 
 from nexum.core.run.events import CELL_TERMINAL, DEAD, RUN_TERMINAL
+from nexum.core.run.seen import TURNS
 from nexum_dashboard.models.columns import octets, text, whole
 from nexum_migrations._columns import Name
 
@@ -96,6 +97,7 @@ class Event(models.Model):
         indexes = (
             Index(fields=("run_id", "path"), condition=Q(type="RetryScheduled"), name="nexum_events_retries"),
             Index(fields=("at",), condition=Q(type__in=sorted(DEAD)), name="nexum_events_dead"),
+            Index(fields=("run_id",), condition=Q(type__in=sorted(TURNS)), name="nexum_events_turns"),
         )
         constraints = (
             UniqueConstraint(

@@ -9,6 +9,14 @@ from dataclasses import dataclass, field
 
 from nexum.core.run.state import Phase
 
+# Rare events by which a run stops or goes on, however long ago they were: a page of runs looks for nothing older but these.
+TURNS = frozenset(
+    {
+        *("RunSuspended", "RunResumed", "RunClosing", "CancelRequested"),
+        *("NodeParked", "RetryRequested", "SkipRequested", "FailRequested"),
+    }
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
