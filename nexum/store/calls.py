@@ -34,7 +34,7 @@ _AGAIN = Statement(f"""
            claimed_at = {{now}}, recorded_at = 0
      WHERE tenant = :tenant AND key = :key AND token = :found AND {_PARENT}""")  # noqa: S608
 # Another run ended without knowing whether it was made; from now on it is for this run to find out.
-_LEFT = Statement(f"SELECT 1 FROM nexum_effects e WHERE e.tenant = :tenant AND e.key = :key AND {LEFT}")  # noqa: S608
+_ORPHANED = Statement(f"SELECT 1 FROM nexum_effects e WHERE e.tenant = :tenant AND e.key = :key AND {LEFT}")  # noqa: S608
 _INHERIT = Statement(f"""
     UPDATE nexum_effects
        SET state = 'UNKNOWN', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
@@ -88,7 +88,7 @@ def claim_call(tx: Transaction, call: CallClaim) -> CallAnswer:
     if call.again and tx.run(_MINE, **_values(call)):
         return CallAnswer("", token=effect.token + 1)
     answer = judge_call(effect, call, tx.now())
-    if answer == "wait" and tx.row(_LEFT, tenant=call.tenant, key=call.key) is not None:
+    if answer == "wait" and tx.row(_ORPHANED, tenant=call.tenant, key=call.key) is not None:
         tx.run(_INHERIT, **_values(call), found=effect.token, next=effect.token + 1)
         answer = "doubt"
     if answer == "":
