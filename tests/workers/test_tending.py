@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from nexum.errors import UnavailableError
 from nexum_workers.board import Board
+from nexum_workers.outage import Outage
 from nexum_workers.tending import Tender
 from waiting import until
 
@@ -103,3 +107,40 @@ def test_a_process_number_that_was_given_to_another_child_ends_the_first_one_s_s
     assert "younger child" in proof
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
+
+
+def test_an_outage_is_told_at_once_then_seldom_and_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    now = [100.0]
+    outage = Outage("the database does not answer", logging.getLogger("nexum.worker"), lambda: now[0])
+    down = UnavailableError("refused")
+    with caplog.at_level(logging.INFO, logger="nexum.worker"):
+        for _ in range(4 * 60 * 20):  # twenty minutes, four times a second, by two who ask in turn
+            outage.failed("look", down)
+            outage.failed("chore", down)
+            now[0] += 0.25
+        outage.answered("chore")
+        outage.answered("look")
+        outage.answered("look")
+    lines = [record.getMessage() for record in caplog.records]
+    told = [line.partition(" now")[0].rpartition(" for ")[2] for line in lines[1:-1]]
+    assert lines[0].startswith("the database does not answer: ")
+    assert told == ["10 s", "30 s", "70 s", "150 s", "310 s", "610 s", "910 s"]
+    assert lines[-1] == "over after 1200 s: the database does not answer"
+    assert {getattr(record, "code", "") for record in caplog.records[:-1]} == {down.code}
+
+
+def test_a_parent_without_a_database_says_so_once_although_its_chores_go_well(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    board, store, chores = Board(), FakeStore(away=True), []
+    pid, go = _child(board, "s1")
+    tender = Tender(board, lambda: store, lease=0.03, chores=(lambda: chores.append(1),))  # type: ignore[arg-type,return-value]
+    with caplog.at_level(logging.INFO, logger="nexum.worker"):
+        tender.start()
+        until(lambda: len(chores) > 3)
+        store.away = False
+        until(lambda: "over after" in caplog.text)
+    assert caplog.text.count("cannot look after its children: ") == 1
+    go()
+    os.waitpid(pid, 0)
+    tender.stop()

@@ -34,6 +34,7 @@ from nexum_workers.early import Early
 from nexum_workers.forking import keep_alive
 from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Answer, Limits, Stuck, watch
 from nexum_workers.looping import LoopThread
+from nexum_workers.outage import Outage
 from nexum_workers.serving import Serving
 from nexum_workers.slots import Slots, Turn
 from nexum_workers.watchdog import Watchdog
@@ -61,6 +62,7 @@ class Child:
         self._claiming = threading.Lock()
         self._loop = LoopThread()
         self._watchdog: Watchdog[Stuck] = Watchdog(self._bite, grace=WAKING_SECONDS, lingers=LINGERING_SECONDS)
+        self._outage = Outage("the database does not answer", logger)
         self._lost = threading.Event()
         self._closing = threading.Event()
         self._looked_for_lost = True
@@ -186,12 +188,13 @@ class Child:
                     return work, True  # before anything new: a run under load would wait for ever otherwise
                 crash("claim.before")
                 claimed = claim()
+                self._outage.answered("claiming")
                 if claimed is None:
                     return None, False
                 crash("claim.after_commit", node=claimed.key.path, run=claimed.key.run_id)
                 return self._engine.begin(claimed), True
             except UnavailableError as error:
-                logger.warning("the database does not answer: %s", error.message, extra={"code": error.code})
+                self._outage.failed("claiming", error)
             except Exception:
                 logger.exception("a task could not be begun; it is taken up again or given to others")
             self._looked_for_lost = False

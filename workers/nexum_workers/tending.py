@@ -18,6 +18,7 @@ from nexum.errors import NexumError
 from nexum.store.api import Store
 from nexum_workers.board import Board, Phase
 from nexum_workers.forking import GATE, keep_alive
+from nexum_workers.outage import Outage
 
 logger = logging.getLogger("nexum.worker")
 
@@ -44,7 +45,7 @@ class Tender:
         self._sessions: dict[int, str] = {}
         self._ended: dict[str, str] = {}
         self._open: set[str] = set()
-        self._failing: set[str] = set()
+        self._outage = Outage("the parent cannot look after its children", logger)
         self._beat_at = 0.0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="nexum-tender", daemon=True)
@@ -120,14 +121,10 @@ class Tender:
     def _try(self, act: Callable[[], None]) -> None:
         try:
             act()
-        except NexumError as error:
-            if error.code not in self._failing:
-                logger.warning("the parent cannot look after its children: %s", error)
-            self._failing.add(error.code)
-        except Exception:
-            logger.exception("looking after the children failed; going on")
+        except Exception as error:  # noqa: BLE001 (whatever it is, the children need their parent)
+            self._outage.failed(act, error, trace=not isinstance(error, NexumError))
         else:
-            self._failing.clear()
+            self._outage.answered(act)
 
 
 def death_of(pid: int) -> str:
