@@ -9,7 +9,7 @@ from nexum.store.memory import MemoryStore
 from nexum.store.tables import metadata
 from nexum.store.verbs import Verbs
 
-ASIDE = ("nexum_api_tokens", "nexum_set_aside")  # no verb of a store knows them
+ASIDE = ("nexum_api_tokens", "nexum_group_decisions")  # no verb of a store knows them
 
 
 def rows_of(store: Store, table: str) -> list[dict[str, Any]]:

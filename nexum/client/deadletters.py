@@ -1,7 +1,7 @@
-"""What a person decides about a whole group of dead letters: to try it again, not to see it for a while, or to see it again.
+"""What a person decides about a whole group of dead letters: to try it again, to skip it, who looks into it, when to see it.
 
-A retry is one message to each run whose node is parked, as `nexum.client.interventions.retry` sends it. Setting a group aside
-loses nothing: runs and nodes stay as they are, and the group is found again with its count.
+A retry is one message to each run whose node is parked, as `nexum.client.interventions.retry` sends it. A decision about
+a group loses nothing: runs and nodes stay as they are, and the group is found again with its count.
 """
 
 from __future__ import annotations
@@ -11,46 +11,83 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from nexum.broker.doorbell import Doorbell
-from nexum.client.desk import LONGEST
+from nexum.client.desk import unfit_text
 from nexum.client.interventions import NOTHING, By, check_skip, retry, skip
 from nexum.client.start import MAX_PAYLOAD
-from nexum.core.canonical import legible
 from nexum.core.run.events import Cell
 from nexum.core.values import INLINE_MAX
 from nexum.errors import InputError, NexumError, Problem, UnavailableError
 from nexum.errors.misfits import got
 from nexum.store.api import Store
-from nexum.store.deadletters import AsideRow, set_group_aside, take_group_back
+from nexum.store.deadletters import DecisionRow, add_group_decision, registrations
 from nexum.store.verbs import Verbs
 
 A_MINUTE = 60_000_000  # microseconds
+LONGEST_NAME = 200  # characters of a user's name, or a version's
+DECISIONS = ("ignore", "notice", "acknowledge", "assign", "fixed")
+_EXPLAINED = ("ignore", "acknowledge", "fixed")
 
 
 @dataclass(frozen=True, slots=True)
-class Ignoring:
-    """Somebody does not want to see a group until an instant in microseconds since 1970 (0: until it is taken back)."""
+class GroupDecision:
+    """What somebody decides about a group: `what` is one of `DECISIONS`.
+
+    `ignore` until an instant in microseconds since 1970 (0: until it is taken back by `notice`), `acknowledge` it until it
+    fails again, `assign` it to the user `value` ("" for nobody), or say that it is `fixed` in the version `value`.
+    """
 
     tenant: str
     fingerprint: str
+    what: str
     actor: str
-    reason: str
+    reason: str = ""
+    value: str = ""
     until: int = 0
 
 
-def ignore(store: Verbs, decision: Ignoring) -> None:
-    """Set a group aside. Raises `InputError` NX-R442 without actor or reason, or for an instant that has passed."""
-    found = []
-    for name, wanted in (("actor", "who decides"), ("reason", "why, in a sentence")):
-        text: str = getattr(decision, name)
-        if not text.strip() or len(text) > LONGEST or "\x00" in text or legible(text) != text:
-            found.append(Problem(name, got(text) if text.strip() else "nothing", wanted))
+def decide(store: Verbs, decision: GroupDecision) -> None:
+    """Keep a decision about a group; earlier ones stay, as a record of who decided what.
+
+    Raises `InputError` NX-R442 for what is no decision: nobody, no reason where one is wanted, an instant that has passed.
+    """
+    wanted = {"actor": "who decides", "reason": "why, in a sentence" if decision.what in _EXPLAINED else ""}
+    found = [p for name, what in wanted.items() if (p := unfit_text(name, getattr(decision, name), what)) is not None]
+    if decision.what not in DECISIONS:
+        found.append(Problem("what", got(decision.what), f"one of {', '.join(DECISIONS)}"))
     if decision.until and decision.until <= store.now():
         found.append(Problem("until", got(decision.until), "an instant that has not passed"))
+    if len(decision.value) > LONGEST_NAME or unfit_text("value", decision.value, "") is not None:
+        found.append(Problem("value", got(decision.value), f"a name of at most {LONGEST_NAME} characters"))
+    _complete(found)
+    add_group_decision(
+        store,
+        DecisionRow(
+            decision.tenant,
+            decision.fingerprint,
+            decision.what,
+            decision.value.strip(),
+            decision.until,
+            decision.actor,
+            decision.reason.strip(),
+        ),
+    )
+
+
+def version_named(store: Verbs, workflow: str, beginning: str) -> str:
+    """The one version of a workflow that begins so. Raises `InputError` NX-R442 for none, and for several."""
+    begins = beginning.strip().removeprefix("sha256:")
+    names = [name for held, name in registrations(store) if held == workflow]
+    found = [name for name in names if begins and name.removeprefix("sha256:").startswith(begins)]
+    if len(found) != 1:
+        _complete([Problem("version", got(beginning), f"the beginning of exactly one version of {workflow}")])
+    return found[0]
+
+
+def _complete(found: list[Problem]) -> None:
+    """Raise `InputError` NX-R442 for what is wrong."""
     if found:
         listed = "; ".join(map(str, found))
         raise InputError(f"the decision is not complete: {listed}", code="NX-R442", problems=tuple(found))
-    kept = AsideRow(decision.tenant, decision.fingerprint, decision.until, decision.actor, decision.reason.strip(), 0)
-    set_group_aside(store, kept)
 
 
 class Tried(NamedTuple):
@@ -160,8 +197,3 @@ def check_all(
         except NexumError as error:
             refused[run_id, cell] = error.message
     return tuple(readers), refused
-
-
-def notice(store: Verbs, tenant: str, fingerprint: str) -> bool:
-    """Show a group again; False when nobody had set it aside."""
-    return take_group_back(store, tenant, fingerprint)

@@ -13,8 +13,9 @@ from nexum.core.canonical import from_bytes
 from nexum.core.ids import short
 from nexum.core.run.events import Cell
 from nexum.core.run.fingerprint import acting, fingerprint, normalised
+from nexum.readouts.deciding import Place, occurrences, state_of
 from nexum.readouts.document import Document, ErrorView, Instant, View
-from nexum.store.deadletters import AsideRow, LetterRow, aside, last_failure, letters
+from nexum.store.deadletters import DecisionRow, LetterRow, group_decisions_of, last_failure, letters, registrations
 from nexum.store.reading import effects_of
 from nexum.store.verbs import Verbs
 
@@ -74,7 +75,10 @@ class DeadLetter(View):
 class DeadGroup(View):
     """One kind of failure. `message` is the newest, `pattern` what all have in common; `parked` of `count` still wait.
 
-    `state` is open or ignored; `until` is 0 while nobody has named an end. `poison`: it killed the processes that tried.
+    `state` is open, acknowledged (until it fails again), ignored (until `until`, null while nobody has named an end), fixed (in the
+    version `fixed_in`) or regressed (it has failed there, or in a later version); `by` whom and for which `reason`. `assigned` is the
+    user who looks into it. `only`: one version has it, and older ones do not. `occurrences` are counts in equal spans from the
+    first failure until now. `poison`: it killed the processes that tried.
     """
 
     fingerprint: str
@@ -94,6 +98,22 @@ class DeadGroup(View):
     until: Instant
     by: str
     reason: str
+    assigned: str
+    fixed_in: str
+    reopened: bool
+    only: bool
+    occurrences: tuple[int, ...]
+
+
+class DecisionView(View):
+    """What somebody has decided about a group, and when."""
+
+    what: str
+    value: str
+    until: Instant
+    actor: str
+    reason: str
+    at: Instant
 
 
 class DeadList(Document):
@@ -111,6 +131,7 @@ class DeadDetail(Document):
     group: DeadGroup
     members: tuple[DeadLetter, ...]
     sample: ErrorView
+    decisions: tuple[DecisionView, ...]
     now: Instant
 
 
@@ -151,11 +172,11 @@ def plan_retry(store: Verbs, members: Sequence[DeadLetter], starts: Sequence[int
 
 
 def read_dead(store: Verbs, *, workflow: str = "", tenant: str = "", ignored: bool = True) -> DeadList:
-    """The groups, three queries; only those of a workflow or tenant when named, and those set aside unless told not to."""
+    """The groups, four queries; only those of a workflow or tenant when named, and those set aside unless told not to."""
     found = letters(store, workflow=workflow, tenant=tenant, limit=READ + 1)
     now = store.now()
-    groups = _grouped(found[:READ], aside(store), now)
-    shown = tuple(group for group, _ in groups if ignored or group.state == "open")
+    groups = _grouped(found[:READ], group_decisions_of(store), registrations(store), now)
+    shown = tuple(group for group, _ in groups if ignored or group.state != "ignored")
     return DeadList(
         form="nexum.dead-letters/1", groups=shown, letters=min(len(found), READ), more_than=len(found) > READ, now=now
     )
@@ -164,7 +185,8 @@ def read_dead(store: Verbs, *, workflow: str = "", tenant: str = "", ignored: bo
 def read_group(store: Verbs, name: str, *, may_read: bool) -> DeadDetail | None:
     """One group by its fingerprint; None when nothing that failed has it."""
     now = store.now()
-    groups = _grouped(letters(store, limit=READ), aside(store), now)
+    decisions = group_decisions_of(store)
+    groups = _grouped(letters(store, limit=READ), decisions, registrations(store), now)
     found = next((held for held in groups if held[0].fingerprint == name), None)
     if found is None:
         return None
@@ -175,12 +197,20 @@ def read_group(store: Verbs, name: str, *, may_read: bool) -> DeadDetail | None:
         group=group,
         members=tuple(members[:MEMBERS]),
         sample=_sample(store, newest, may_read=may_read),
+        decisions=tuple(
+            DecisionView(**{field: getattr(row, field) for field in DecisionView.model_fields})
+            for row in decisions
+            if (row.tenant, row.fingerprint) == (group.tenant, group.fingerprint)
+        ),
         now=now,
     )
 
 
 def _grouped(
-    found: Iterable[LetterRow], set_aside: Iterable[AsideRow], now: int
+    found: Iterable[LetterRow],
+    decisions: Iterable[DecisionRow],
+    registered: Mapping[tuple[str, str], int],
+    now: int,
 ) -> list[tuple[DeadGroup, list[DeadLetter]]]:
     """Groups with their members, the one that was hit last first; tenants share none."""
     kept: dict[tuple[str, str], list[DeadLetter]] = {}
@@ -188,12 +218,25 @@ def _grouped(
         letter = letter_of(row)
         name = fingerprint(letter.workflow, letter.node, letter.code, letter.message)
         kept.setdefault((letter.tenant, name), []).append(letter)
-    ignored = {(row.tenant, row.fingerprint): row for row in set_aside if not row.until or row.until > now}
-    return [(_group(place[1], mine, ignored.get(place)), mine) for place, mine in kept.items()]
+    about: dict[tuple[str, str], list[DecisionRow]] = {}
+    for decision in decisions:
+        about.setdefault((decision.tenant, decision.fingerprint), []).append(decision)
+    return [(_group(place[1], mine, about.get(place, []), registered, now), mine) for place, mine in kept.items()]
 
 
-def _group(name: str, members: list[DeadLetter], ignored: AsideRow | None) -> DeadGroup:
+def _group(
+    name: str,
+    members: list[DeadLetter],
+    decisions: list[DecisionRow],
+    registered: Mapping[tuple[str, str], int],
+    now: int,
+) -> DeadGroup:
     newest = members[0]
+    places = [Place(member.at, member.version) for member in members]
+    known = {version: at for (workflow, version), at in registered.items() if workflow == newest.workflow}
+    affected = dict.fromkeys(member.version for member in members)
+    older = [at for version, at in known.items() if at < known.get(newest.version, 0)]
+    state = state_of(decisions, places, known, now)
     return DeadGroup(
         fingerprint=name,
         tenant=newest.tenant,
@@ -206,12 +249,17 @@ def _group(name: str, members: list[DeadLetter], ignored: AsideRow | None) -> De
         parked=sum(member.parked for member in members),
         first_seen=min(member.at for member in members),
         last_seen=newest.at,
-        versions=tuple(dict.fromkeys(short(member.version) for member in members)),
+        versions=tuple(short(version) for version in affected),
         poison=newest.code == POISON,
-        state="ignored" if ignored is not None else "open",
-        until=ignored.until if ignored is not None else 0,
-        by=ignored.actor if ignored is not None else "",
-        reason=ignored.reason if ignored is not None else "",
+        state=state.state,
+        until=state.until,
+        by=state.by,
+        reason=state.reason,
+        assigned=state.assigned,
+        fixed_in=short(state.fixed_in) if state.fixed_in else "",
+        reopened=state.reopened,
+        only=len(affected) == 1 and bool(older),
+        occurrences=occurrences(places, now),
     )
 
 

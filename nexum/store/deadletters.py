@@ -1,7 +1,7 @@
 """Dead letters, read from the events themselves: runs that failed, and nodes that wait for a person after their last attempt.
 
 There is no queue and no copy that could go wrong: an index over those two kinds of event finds them, newest first. The only
-thing that is stored is what people have set aside, by group.
+thing that is stored is what people have decided, by group: rows that are added and never changed.
 """
 
 from __future__ import annotations
@@ -14,15 +14,12 @@ from nexum.core.run.events import DEAD
 from nexum.store.reading import OPEN, Reader
 from nexum.store.rows import clean
 from nexum.store.statement import Statement
-from nexum.store.tables import events, runs, set_aside
+from nexum.store.tables import events, group_decisions, runs, versions
 from nexum.store.verbs import Verbs
 
-_SET = Statement("""
-    INSERT INTO nexum_set_aside (tenant, fingerprint, until, actor, reason, at)
-    VALUES (:tenant, :fingerprint, :until, :actor, :reason, {now})
-    ON CONFLICT (tenant, fingerprint) DO UPDATE
-       SET until = excluded.until, actor = excluded.actor, reason = excluded.reason, at = excluded.at""")
-_TAKE_BACK = Statement("DELETE FROM nexum_set_aside WHERE tenant = :tenant AND fingerprint = :fingerprint")
+_DECIDE = Statement("""
+    INSERT INTO nexum_group_decisions (tenant, fingerprint, what, value, until, actor, reason, at)
+    VALUES (:tenant, :fingerprint, :what, :value, :until, :actor, :reason, {now})""")
 
 
 class LetterRow(NamedTuple):
@@ -44,15 +41,20 @@ class LetterRow(NamedTuple):
     status: str
 
 
-class AsideRow(NamedTuple):
-    """A group that somebody has set aside until an instant; 0: until it is taken back."""
+class DecisionRow(NamedTuple):
+    """What somebody has decided about a group: ignore until an instant (0: until `notice`), acknowledge, assign or fixed.
+
+    `value` is the user, or the version. Times are microseconds.
+    """
 
     tenant: str
     fingerprint: str
+    what: str
+    value: str
     until: int
     actor: str
     reason: str
-    at: int
+    at: int = 0
 
 
 _COLUMNS = (
@@ -96,19 +98,24 @@ def last_failure(store: Reader, run_id: str, path: str) -> bytes | None:
     return bytes(found[0][0]) if found else None
 
 
-def aside(store: Reader) -> list[AsideRow]:
-    """Every group that somebody has set aside, also those whose time has passed."""
-    return [AsideRow(*row) for row in store.select(select(*(set_aside.c[name] for name in AsideRow._fields)))]
+def group_decisions_of(store: Reader, tenant: str = "", fingerprint: str = "") -> list[DecisionRow]:
+    """Everything that was decided about groups, the oldest first; only about one group when it is named."""
+    its = group_decisions.c
+    chosen = select(*(its[name] for name in DecisionRow._fields)).order_by(its.id)
+    given = {its.tenant: tenant, its.fingerprint: fingerprint}
+    narrow = [column == clean(value) for column, value in given.items() if value]
+    return [DecisionRow(*row) for row in store.select(chosen.where(*narrow))]
 
 
-def set_group_aside(store: Verbs, row: AsideRow) -> None:
-    """Set a group aside, or change until when and why. `at` is the store's clock."""
+def registrations(store: Reader) -> dict[tuple[str, str], int]:
+    """When each version of each workflow was registered, in microseconds."""
+    its = versions.c
+    found = store.select(select(its.workflow, its.version, its.registered_at))
+    return {(workflow, version): int(at) for workflow, version, at in found}
+
+
+def add_group_decision(store: Verbs, row: DecisionRow) -> None:
+    """Keep what somebody has decided; `at` is the store's clock."""
     values: dict[str, Any] = {name: clean(value) for name, value in row._asdict().items() if isinstance(value, str)}
     with store.database.joined() as tx:
-        tx.run(_SET, **values, until=row.until)
-
-
-def take_group_back(store: Verbs, tenant: str, fingerprint: str) -> bool:
-    """Show a group again; False when it was not set aside."""
-    with store.database.joined() as tx:
-        return tx.run(_TAKE_BACK, tenant=clean(tenant), fingerprint=clean(fingerprint)) > 0
+        tx.run(_DECIDE, **values, until=row.until)

@@ -207,14 +207,13 @@ effect_evidence = Table(
     Index("nexum_evidence_once", "tenant", "key", "token", "state", "result_hash", "reference", unique=True),
 )
 
-set_aside = Table(
-    "nexum_set_aside",
+group_decisions = Table(
+    "nexum_group_decisions",
     metadata,
-    *_text("tenant", "fingerprint"),
-    *_whole("until"),
-    *_text("actor", "reason"),
-    *_whole("at"),
-    PrimaryKeyConstraint("tenant", "fingerprint"),
+    _number(),
+    *_text("tenant", "fingerprint", "what", "value", "actor", "reason"),
+    *_whole("until", "at"),
+    Index("nexum_group_decisions_of", "tenant", "fingerprint"),
 )
 
 breakers = Table(

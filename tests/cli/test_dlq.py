@@ -143,6 +143,28 @@ def test_a_group_is_set_aside_for_a_while_and_taken_back(failed: tuple[Shop, lis
     assert name in shop.nexum("dlq", "list").out
 
 
+def test_a_group_is_acknowledged_assigned_and_fixed(failed: tuple[Shop, list[str]]) -> None:
+    shop, _ = failed
+    group = shop.nexum("dlq", "list", "--json").json["groups"][0]
+    name, version = group["fingerprint"], group["versions"][0]
+    known = shop.nexum("dlq", "acknowledge", name, "--reason", "the bank mends it", "--json")
+    shop.nexum("dlq", "assign", name, "ken")
+    wrong = shop.nexum("dlq", "fixed", name, "--in", "zz", "--reason", "mended")
+    fixed = shop.nexum("dlq", "fixed", name, "--in", version, "--reason", "mended", "--actor", "mika")
+    shown = shop.nexum("dlq", "show", name)
+
+    assert (known.json["before"], known.json["after"], known.json["action"]) == (
+        "open",
+        "acknowledged",
+        "acknowledge_group",
+    )
+    assert (wrong.code, "NX-R442" in wrong.err) == (65, True)
+    assert fixed.out == f"{name} is fixed in {version}\n"
+    assert f"fixed in {version} by mika: mended\n" in shown.out
+    assert "assigned to ken\n" in shown.out
+    assert "(fixed)" in shop.nexum("dlq", "list").out
+
+
 def test_what_does_not_exist_is_said_so(failed: tuple[Shop, list[str]]) -> None:
     shop, made = failed
     answers = [shop.nexum("dlq", *words) for words in (("show", "nothing"), ("retry", f"{made[0]}/purchase"))]

@@ -34,7 +34,7 @@ def begun(store: Store, **other: Any) -> tuple[Head, TaskKey]:
 
 def test_the_tables_have_the_columns_and_the_guards_of_the_schema(memory: MemoryStore) -> None:
     kept = {table.name: table for table in memory.tables}
-    assert set(metadata.tables) - set(kept) == {"nexum_api_tokens", "nexum_set_aside"}
+    assert set(metadata.tables) - set(kept) == {"nexum_api_tokens", "nexum_group_decisions"}
 
     for name_, table in kept.items():
         schema = metadata.tables[name_]

@@ -8,7 +8,17 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Body, Path, Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
-from nexum.client.deadletters import Ignoring, Tried, check_all, ignore, notice, retry_all, skip_all, starts_of
+from nexum.client.deadletters import (
+    LONGEST_NAME,
+    GroupDecision,
+    Tried,
+    check_all,
+    decide,
+    retry_all,
+    skip_all,
+    starts_of,
+    version_named,
+)
 from nexum.client.desk import LONGEST
 from nexum.client.interventions import NOTHING, By
 from nexum.readouts.dead import MEMBERS, DeadDetail, DeadLetter, DeadList, plan_retry, read_dead, read_group
@@ -58,11 +68,83 @@ def ignore_dead_letters(
     request: HttpRequest, fingerprint: Fingerprint, given: Annotated[IgnoreBody, Body()]
 ) -> HttpResponse:
     """Set a group aside; runs stay as they are."""
-    caller = caller_with(request, "operate")
-    must_be_json(request)
-    group = _found(fingerprint, may_read=False).group
     until = store().now() + given.seconds * 1_000_000 if given.seconds else 0
-    ignore(store(), Ignoring(group.tenant, group.fingerprint, f"token:{caller.name}", given.reason, until))
+    return _decided(request, fingerprint, "ignore", given.reason, until=until)
+
+
+class AcknowledgeBody(BaseModel):
+    """Why a group needs nobody's attention until it fails again."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: str = Field(min_length=1, max_length=LONGEST, examples=["the bank mends it"])
+
+
+class AssignBody(BaseModel):
+    """Who looks into a group; "" for nobody."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    to: str = Field(max_length=LONGEST_NAME, examples=["mika"])
+
+
+class FixedBody(AcknowledgeBody):
+    """The version in which a group was fixed, or its beginning."""
+
+    version: str = Field(min_length=1, max_length=LONGEST_NAME, examples=["8f3a9d08"])
+
+
+@router.post(
+    "/{fingerprint}/acknowledge",
+    response={200: DeadDetail, **errors(404, 413, 415)},
+    operation_id="acknowledge_dead_letters",
+    by_alias=True,
+)
+def acknowledge_dead_letters(
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[AcknowledgeBody, Body()]
+) -> HttpResponse:
+    """Say that a group is known; the next failure of the kind opens it again."""
+    return _decided(request, fingerprint, "acknowledge", given.reason)
+
+
+@router.post(
+    "/{fingerprint}/assign",
+    response={200: DeadDetail, **errors(404, 413, 415)},
+    operation_id="assign_dead_letters",
+    by_alias=True,
+)
+def assign_dead_letters(
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[AssignBody, Body()]
+) -> HttpResponse:
+    """Say who looks into a group."""
+    return _decided(request, fingerprint, "assign", value=given.to)
+
+
+@router.post(
+    "/{fingerprint}/fixed",
+    response={200: DeadDetail, **errors(404, 413, 415)},
+    operation_id="fix_dead_letters",
+    by_alias=True,
+)
+def fix_dead_letters(
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[FixedBody, Body()]
+) -> HttpResponse:
+    """Say in which version a group was fixed: it has regressed when it fails there, or in a version registered later."""
+    caller_with(request, "operate")
+    workflow = _found(fingerprint, may_read=False).group.workflow
+    version = version_named(store(), workflow, given.version)
+    return _decided(request, fingerprint, "fixed", given.reason, value=version)
+
+
+def _decided(
+    request: HttpRequest, fingerprint: str, what: str, reason: str = "", *, value: str = "", until: int = 0
+) -> HttpResponse:
+    caller = caller_with(request, "operate")
+    if request.method != "DELETE":
+        must_be_json(request)
+    group = _found(fingerprint, may_read=False).group
+    actor = f"token:{caller.name}"
+    decide(store(), GroupDecision(group.tenant, group.fingerprint, what, actor, reason, value, until))
     return spelled(_found(fingerprint, may_read=caller.may_read))
 
 
@@ -196,10 +278,7 @@ def _told(
 )
 def notice_dead_letters(request: HttpRequest, fingerprint: Fingerprint) -> HttpResponse:
     """Show a group again; safe to repeat."""
-    caller = caller_with(request, "operate")
-    group = _found(fingerprint, may_read=False).group
-    notice(store(), group.tenant, group.fingerprint)
-    return spelled(_found(fingerprint, may_read=caller.may_read))
+    return _decided(request, fingerprint, "notice")
 
 
 def _found(fingerprint: str, *, may_read: bool) -> DeadDetail:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from nexum_dashboard.models.effects import Effect, EffectEvidence
 from nexum_dashboard.models.fleet import ApiToken, Session, Version
 from nexum_dashboard.models.mail import DeadMail, LateArrival, Mail
-from nexum_dashboard.models.mending import Breaker, SetAside
+from nexum_dashboard.models.mending import Breaker, GroupDecision
 from nexum_dashboard.models.runs import Blob, Event, Run, Snapshot, StartKey
 from nexum_dashboard.models.work import Task, Timer
 
@@ -21,11 +21,11 @@ __all__ = [
     "Effect",
     "EffectEvidence",
     "Event",
+    "GroupDecision",
     "LateArrival",
     "Mail",
     "Run",
     "Session",
-    "SetAside",
     "Snapshot",
     "StartKey",
     "Task",

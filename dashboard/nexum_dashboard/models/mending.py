@@ -1,4 +1,4 @@
-"""What people and breakers have decided about failures: groups set aside, tools that are not asked for a while."""
+"""What people and breakers have decided about failures: groups of dead letters, tools that are not asked for a while."""
 
 from __future__ import annotations
 
@@ -8,22 +8,29 @@ from django.db.models import CompositePrimaryKey
 from nexum_dashboard.models.columns import text, whole
 
 
-class SetAside(models.Model):
-    """A group of dead letters that somebody does not want to see until an instant (0: ever)."""
+class GroupDecision(models.Model):
+    """What somebody has decided about a group of dead letters: `what` is ignore, notice, acknowledge, assign or fixed.
 
-    pk = CompositePrimaryKey("tenant", "fingerprint")
+    Rows are added and never changed, so that they are also the record of who decided what. `value` is the user or the version
+    that is meant, `until` the end of an ignoring (0: nobody has named one).
+    """
+
+    id: models.BigAutoField[int, int] = models.BigAutoField(primary_key=True)
     tenant = text()
     fingerprint = text()
-    until = whole()
+    what = text()
+    value = text()
     actor = text()
     reason = text()
+    until = whole()
     at = whole()
 
     class Meta:
-        db_table = "nexum_set_aside"
+        db_table = "nexum_group_decisions"
+        indexes = (models.Index(fields=["tenant", "fingerprint"], name="nexum_group_decisions_of"),)
 
     def __str__(self) -> str:
-        return self.fingerprint
+        return f"{self.fingerprint} {self.what}"
 
 
 class Breaker(models.Model):

@@ -10,7 +10,15 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from nexum.client.deadletters import Ignoring, check_all, ignore, notice, retry_all, skip_all, starts_of
+from nexum.client.deadletters import (
+    GroupDecision,
+    check_all,
+    decide,
+    retry_all,
+    skip_all,
+    starts_of,
+    version_named,
+)
 from nexum.client.interventions import NOTHING, By
 from nexum.client.json_text import parse_json
 from nexum.errors import InputError
@@ -84,12 +92,15 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> dict[str
         limits = {"inline_max": here.settings.inline_max, "max_payload": largest}
         skip_all(here.store, parked, by, value=value, doorbell=here.doorbell, **limits)
         return None
-    if act == "notice":
-        notice(store(), group.tenant, group.fingerprint)
-        return None
-    seconds = given.get("seconds", "")
-    until = store().now() + int(seconds) * 1_000_000 if seconds in SPANS and seconds else 0
-    ignore(store(), Ignoring(group.tenant, group.fingerprint, viewer.name, by.reason, until))
+    value, until = "", 0
+    if act == "ignore":
+        seconds = given.get("seconds", "")
+        until = store().now() + int(seconds) * 1_000_000 if seconds in SPANS and seconds else 0
+    elif act == "fixed":
+        value = version_named(store(), group.workflow, given.get("version", ""))
+    elif act == "assign":
+        value = given.get("to", "")
+    decide(store(), GroupDecision(group.tenant, group.fingerprint, act, viewer.name, by.reason, value, until))
     return None
 
 

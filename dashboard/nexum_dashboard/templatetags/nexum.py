@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ from django.utils.safestring import SafeString
 from nexum.core.run.standing import DAY
 from nexum.core.run.standing import span as spelt
 from nexum.readouts.document import rfc3339
+from nexum_dashboard.graph.spark import draw_spark
 from nexum_dashboard.place import chosen
 
 register = template.Library()
@@ -112,6 +114,20 @@ def sentence(text: str) -> SafeString:
     return format_html_join(
         "", "{}", ((format_html("<code>{}</code>", part) if place % 2 else part,) for place, part in parts)
     )
+
+
+@register.simple_tag
+def spark(counts: Sequence[int], us: int) -> SafeString:
+    """How often something happened in the time `us`, as bars."""
+    return draw_spark(
+        counts, f"{sum(counts)} in {spelt(us)}, at most {max(counts, default=0)} in one of {len(counts)} parts of it"
+    )
+
+
+@register.filter
+def minus(later: int, earlier: int) -> int:
+    """The time between two instants."""
+    return later - earlier
 
 
 @register.simple_tag

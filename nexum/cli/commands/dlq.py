@@ -15,9 +15,19 @@ from nexum.cli.exits import Exit
 from nexum.cli.given import read_json, seconds_of
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
-from nexum.client.deadletters import Ignoring, Tried, check_all, ignore, notice, retry_all, skip_all, starts_of
+from nexum.client.deadletters import (
+    GroupDecision,
+    Tried,
+    check_all,
+    decide,
+    retry_all,
+    skip_all,
+    starts_of,
+    version_named,
+)
 from nexum.client.interventions import NOTHING, By
 from nexum.compiler.diagnostics import counted
+from nexum.core.ids import short
 from nexum.errors import ConflictError, InputError, NexumError, Problem
 from nexum.readouts.dead import (
     ENDED,
@@ -39,7 +49,9 @@ COLUMNS = ("GROUP", "WORKFLOW", "NODE", "CODE", "COUNT", "PARKED", "FIRST", "LAS
 MEMBERS = ("RUN", "KEY", "NODE", "VERSION", "AT", "STATE")
 
 
-@click.group("dlq", short_help="Dead letters: `list`, `show`, `retry`, `skip`, `ignore`.")
+@click.group(
+    "dlq", short_help="Dead letters: `list`, `show`, `retry`, `skip`, `acknowledge`, `assign`, `fixed`, `ignore`."
+)
 def command() -> None:
     """Dead letters: runs that failed, and nodes that wait for a person after their last attempt, grouped by failure.
 
@@ -83,9 +95,14 @@ def _show(choices: Choices, group: str) -> int:
     paper.line(its.message)
     if its.poison:
         paper.line("It killed the worker processes that tried it, and is in quarantine: no worker is given it again.")
-    if its.state == "ignored":
+    if its.state != "open":
         until = f" until {paper.at(its.until)}" if its.until else ""
-        paper.line(f"ignored by {its.by}{until}: {its.reason}")
+        where = f" in {its.fixed_in}" if its.fixed_in else ""
+        again = "; it has failed there since, or in a later version" if its.state == "regressed" else ""
+        what = "fixed" if its.state == "regressed" else its.state
+        paper.line(f"{what}{where} by {its.by}{until}: {its.reason}{again}")
+    if its.assigned:
+        paper.line(f"assigned to {its.assigned}")
     if found.sample.trace:
         paper.line(f"\n{found.sample.trace.rstrip()}\n")
     state = {True: "parked", False: "run failed"}
@@ -109,11 +126,13 @@ def _ignore(choices: Choices, group: str, reason: str, until: str, back: bool, w
     """Set GROUP aside: `dlq list` leaves it out, nothing else changes. New failures of the same kind belong to it."""
     store = open_project(choices).store
     its = find_group(store, group).group
+    by = who or actor()
     if back:
-        changed = notice(store, its.tenant, its.fingerprint)
-        return _said(choices, its, "open", f"{its.fingerprint} {'is shown again' if changed else 'was not ignored'}")
+        decide(store, GroupDecision(its.tenant, its.fingerprint, "notice", by))
+        told = "is shown again" if its.state == "ignored" else "was not ignored"
+        return _said(choices, its, "open", f"{its.fingerprint} {told}")
     instant = store.now() + int(seconds_of(until) * 1_000_000) if until else 0
-    ignore(store, Ignoring(its.tenant, its.fingerprint, who or actor(), reason, instant))
+    decide(store, GroupDecision(its.tenant, its.fingerprint, "ignore", by, reason, until=instant))
     told = f"{its.fingerprint} is ignored" + (f" until {Paper(choices).at(instant)}" if instant else "")
     return _said(choices, its, "ignored", told, until=instant)
 
@@ -178,7 +197,50 @@ def _skip(choices: Choices, reference: str, value: str | None, limit: int, dry_r
     return _done(choices, "skip_dead_letters", "skipped", done)
 
 
-for each in (_list, _show, _retry, _skip, _ignore):
+@verb("acknowledge", short_help="Say that a group is known, until it fails again.")
+@click.argument("group", metavar="GROUP")
+@click.option("--reason", required=True, metavar="TEXT", help="Why it needs nobody's attention.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
+@click.pass_obj
+def _acknowledge(choices: Choices, group: str, reason: str, who: str) -> int:
+    """Say that GROUP is known. The next failure of the same kind opens it again."""
+    store = open_project(choices).store
+    its = find_group(store, group).group
+    decide(store, GroupDecision(its.tenant, its.fingerprint, "acknowledge", who or actor(), reason))
+    told = f"{its.fingerprint} is acknowledged, until it fails again"
+    return _said(choices, its, "acknowledged", told, action="acknowledge_group")
+
+
+@verb("assign", short_help="Say who looks into a group.")
+@click.argument("group", metavar="GROUP")
+@click.argument("user", default="", metavar="[USER]")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
+@click.pass_obj
+def _assign(choices: Choices, group: str, user: str, who: str) -> int:
+    """Say that USER looks into GROUP; without USER, that nobody does."""
+    store = open_project(choices).store
+    its = find_group(store, group).group
+    decide(store, GroupDecision(its.tenant, its.fingerprint, "assign", who or actor(), value=user))
+    told = f"{its.fingerprint} is assigned to {user or 'nobody'}"
+    return _said(choices, its, its.state, told, action="assign_group")
+
+
+@verb("fixed", short_help="Say in which version a group was fixed.")
+@click.argument("group", metavar="GROUP")
+@click.option("--in", "version", required=True, metavar="VERSION", help="The version, or its beginning.")
+@click.option("--reason", required=True, metavar="TEXT", help="What was wrong, or how it was mended.")
+@click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
+@click.pass_obj
+def _fixed(choices: Choices, group: str, version: str, reason: str, who: str) -> int:
+    """Say that GROUP was fixed in VERSION. When it fails there, or in a version registered later, it has regressed."""
+    store = open_project(choices).store
+    its = find_group(store, group).group
+    found = version_named(store, its.workflow, version)
+    decide(store, GroupDecision(its.tenant, its.fingerprint, "fixed", who or actor(), reason, found))
+    return _said(choices, its, "fixed", f"{its.fingerprint} is fixed in {short(found)}", action="fix_group")
+
+
+for each in (_list, _show, _retry, _skip, _acknowledge, _assign, _fixed, _ignore):
     command.add_command(each)
 
 
@@ -265,14 +327,16 @@ def _row(paper: Paper, group: DeadGroup) -> tuple[str, ...]:
         paper.at(group.first_seen, brief=True),
         paper.at(group.last_seen, brief=True),
         ",".join(group.versions[:3]) + ("…" if len(group.versions) > 3 else ""),
-        ("(ignored) " if group.state == "ignored" else "") + group.message.partition("\n")[0][:160],
+        ("" if group.state == "open" else f"({group.state}) ") + group.message.partition("\n")[0][:160],
     )
 
 
-def _said(choices: Choices, its: DeadGroup, after: str, told: str, *, until: int = 0) -> int:
+def _said(
+    choices: Choices, its: DeadGroup, after: str, told: str, *, until: int = 0, action: str = "ignore_group"
+) -> int:
     if choices.json:
         facts: dict[str, Any] = {"fingerprint": its.fingerprint, "before": its.state, "after": after}
-        print_json(envelope("nexum.action/1", Exit.DONE, action="ignore_group", **facts, until=rfc3339(until)))
+        print_json(envelope("nexum.action/1", Exit.DONE, action=action, **facts, until=rfc3339(until)))
     else:
         Paper(choices).line(told)
     return Exit.DONE
