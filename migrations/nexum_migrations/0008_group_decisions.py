@@ -22,7 +22,7 @@ def _whole() -> models.BigIntegerField[int, int]:
 class Migration(migrations.Migration):
     """A new table, filled from the one that it replaces."""
 
-    dependencies: ClassVar = [("nexum", "0006_dead_letters")]
+    dependencies: ClassVar = [("nexum", "0007_turns")]
 
     operations: ClassVar = [
         migrations.CreateModel(
