@@ -384,8 +384,8 @@ class Engine:
     ) -> Work | None:
         now = self._now()
         work = work_of(self.store, known, cell, at, task, token=token, deliveries=deliveries, max_run=max_run, now=now)
-        self._begun.begin(task, token)  # only now: what could not be read was not handed out, and must be adopted
         pause = self._breakers.pause(work)
+        self._begun.begin(task, token)  # only now: what could not be asked for was not handed out, and must be adopted
         if pause:
             self.release(work, pause=pause)
         return None if pause else work

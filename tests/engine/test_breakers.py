@@ -16,6 +16,7 @@ from nexum.core.graph.workflow import Graph
 from nexum.core.run.events import Error
 from nexum.core.run.state import Phase
 from nexum.engine.work import Failed, Work
+from nexum.errors import UnavailableError
 from nexum.store.api import Store
 from nexum.store.connect import open_store
 from nexum.store.memory import MemoryStore
@@ -219,3 +220,21 @@ def test_time_that_a_breaker_holds_a_task_does_not_count_as_time_to_start(
         driver.sweep()
         clock.now += 30 * SECOND
     assert driver.state(run).phase is Phase.COMPLETED
+
+
+def test_an_attempt_whose_breaker_could_not_be_asked_is_taken_up_again(
+    worker: Callable[[str], Driver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver, pays = worker("w1"), refunds()
+    driver.start(pays)
+    (claimed,) = driver.store.claim("w1", [pays.queue], 1)
+
+    def away(*_: object) -> None:
+        raise UnavailableError("the database is away", code="NX-S102")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(driver.store, "breaker", away)
+        with pytest.raises(UnavailableError):
+            driver.engine.begin(claimed)
+
+    assert [work.task for work in driver.engine.adopt()] == [claimed.key]

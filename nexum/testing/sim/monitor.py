@@ -26,6 +26,7 @@ from nexum.store.api import EventRow
 from nexum.store.memory import MemoryStore
 from nexum.store.memory.transaction import Change
 from nexum.store.shapes import SILENCE
+from nexum.testing.sim.breakers import Breakers
 from nexum.testing.sim.journals import INSIDE, Journals
 from nexum.testing.sim.machine import SECOND, Machine, Process
 from nexum.testing.sim.provider import Act
@@ -72,6 +73,7 @@ class Monitor:
         self.commits = 0
         self.violations: list[Violation] = []
         self.journals = Journals(self.say)
+        self._breakers = Breakers(machine, self.say)
         self._on: dict[str, Callable[[Change], None]] = {
             "nexum_effects": self._effect,
             "nexum_tasks": self._task,
@@ -79,6 +81,7 @@ class Monitor:
             "nexum_snapshots": self._snapshot,
             "nexum_events": self._event,
             "nexum_sessions": self._session,
+            "nexum_breakers": lambda change: self._breakers.changed(change.before, change.after),
         }
 
     def watch(self, store: MemoryStore) -> None:
@@ -268,6 +271,7 @@ class Monitor:
                 self.say("I9", f"{after.key} was taken from {before.session or 'nobody'}, who is not dead")
         if after.state == "CLAIMED" and (before is None or before.state == "READY"):
             self._claims[after.key, after.token] = self.commits
+            self._breakers.claimed((after.key, after.token))
             session = self._tables.sessions.rows.get(after.session)
             if session is not None and after.queue not in session.queues.split("\n"):
                 self.say("I13", f"{after.session} claimed {after.key} of {after.queue}, which it does not serve")
@@ -310,6 +314,7 @@ class Monitor:
         if name in self._begun:
             self.say("I9", f"{work.task} was executed twice with token {work.token}")
         self._begun.add(name)
+        self._breakers.begins(work, self._now())
         run = self.runs[work.task.run_id]
         if 0 <= run.cancelled_at < self._claims.get(name, -1) and "/" not in work.task.path:
             self.say("I14", f"{work.task} was claimed after its run had been cancelled, and is executed")

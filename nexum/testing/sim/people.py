@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from nexum.client import interventions
 from nexum.client.asking import ask_provider
+from nexum.client.breakers import override
 from nexum.client.doubts import NOTHING, Decision, resolve
 from nexum.client.interventions import By, Done, fail, retry, skip
 from nexum.core.run.events import Cell
 from nexum.core.run.places import call_name
 from nexum.core.run.state import CellStatus, Phase, State
 from nexum.errors import ConflictError, UnavailableError
-from nexum.testing.sim.clients import Promise
+from nexum.testing.sim.breakers import POLICY
+from nexum.testing.sim.clients import TENANTS, Promise
 from nexum.testing.sim.machine import SECOND
 from nexum.testing.sim.provider import Act
 
@@ -41,6 +44,8 @@ class Person:
                 self._decide(state, cell)
             if self._world.faults.strikes("person meddles", 0.5):
                 self._meddle()
+            if self._world.faults.strikes("breaker forced", 0.2):
+                self._force()
 
     def _decide(self, state: State, cell: Cell) -> None:
         at = state.cells[cell]
@@ -63,6 +68,15 @@ class Person:
         except REFUSED:
             return
         self._promised(state.run_id, done.seq, "DoubtResolved")
+
+    def _force(self) -> None:
+        """Hold a breaker open or closed for a while, or leave it to itself again."""
+        rng = self._machine.rng
+        act = rng.choice(["open", "close", "auto"])
+        self._machine.note(act, POLICY.name)
+        who = {"actor": self.process.name, "reason": "I looked into it", "tenant": rng.choice(TENANTS)}
+        with suppress(UnavailableError):
+            override(self._store, POLICY.name, act, seconds=1 + 20 * rng.random(), **who)
 
     def _meddle(self) -> None:
         """Ask something of any cell of any open run, whatever it is about."""

@@ -8,6 +8,7 @@ from typing import Any
 from nexum.core.graph.nodes import Compensation, Compute, Effect, Handler, Llm, Param, Read, Reconciliation
 from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import AnyNode, Graph
+from nexum.testing.sim.breakers import POLICY
 from nexum.testing.sim.calls import script
 from nexum.testing.sim.machine import SECOND
 from nexum.testing.sim.provider import LAG, LONGEST, PATIENCE, Profile
@@ -57,12 +58,14 @@ def _node(rng: random.Random, name: str, before: list[str]) -> AnyNode:
         ),
         "priority": rng.choice([0, 0, 0, -3, 3]),
     }
+    breaker = POLICY if rng.random() < 0.3 else None
     kind = rng.choice(["compute", "read", "llm", "effect", "effect", "effect", "effect"])
     if kind == "effect":
-        return _effect(rng, shared)
+        return _effect(rng, shared).model_copy(update={"breaker": breaker})
     if kind == "llm":
-        return Llm(models=("large", "small")[: rng.randint(1, 2)], repair=rng.randint(0, 2), **shared)
-    return (Compute if kind == "compute" else Read)(**shared)
+        models = ("large", "small")[: rng.randint(1, 2)]
+        return Llm(models=models, repair=rng.randint(0, 2), breaker=breaker, **shared)
+    return Compute(**shared) if kind == "compute" else Read(breaker=breaker, **shared)
 
 
 def _effect(rng: random.Random, shared: dict[str, Any]) -> Effect:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from nexum.testing.sim.mutants.races import RACES
-from nexum.testing.sim.mutants.sagas import SAGAS
+from nexum.testing.sim.mutants.rules import RULES
 from nexum.testing.sim.mutants.swapping import Mutant
 from nexum.testing.sim.world import play
 
-MUTANTS: tuple[Mutant, ...] = (*RACES, *SAGAS)
+MUTANTS: tuple[Mutant, ...] = (*RACES, *RULES)
 
 
 class Hunt(NamedTuple):

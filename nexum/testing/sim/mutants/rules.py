@@ -1,17 +1,20 @@
-"""What is no race: the rules of undoing, taken out one at a time."""
+"""What is no race: the rules of undoing and of breakers, taken out one at a time."""
 
 from __future__ import annotations
 
 import nexum.core.run.attempts
 import nexum.core.run.closing
 import nexum.core.run.undoing
+import nexum.engine.breaking
 from nexum.testing.sim.mutants.swapping import Mutant, Swap, gives
 
 _undoing = nexum.core.run.undoing
 
-SAGAS = (
+
+RULES = (
     Mutant("U1", "undoing against the order of the graph", [Swap(_undoing, "_above", gives(frozenset()))]),
     Mutant("U1", "waiting for what goes forward", [Swap(nexum.core.run.closing, "serves_undo", gives(True))]),
     Mutant("U1", "points of no return", [Swap(_undoing, "_pivots", gives(()))]),
     Mutant("U2", "parking an undo that has failed", [Swap(nexum.core.run.attempts, "is_undo", gives(False))]),
+    Mutant("B1", "asking the breaker", [Swap(nexum.engine.breaking.Breakers, "pause", gives(0))]),
 )
