@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from calldesk import ACTS, Desk, Order, Receipt, charge
+from nexum.client.deadletters import GroupDecision, decide
 from nexum.client.doubts import Decision, resolve
+from nexum.client.interventions import By
+from nexum.client.suspicions import acknowledge
 from nexum.core.graph.nodes import Effect, Handler, Param, Reconciliation
 from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.events import Cell
 from nexum.engine.work import Succeeded
+from nexum.readouts.dead import read_dead
 from nexum.sdk.io import IO
 from nexum.store.doubts import effects_at
 from nexum.store.statement import Insert
@@ -92,6 +96,20 @@ def calls_in_doubt(store: Verbs) -> str:
     return run_id
 
 
+def _regressed(stage: Stage) -> None:
+    """A group that was fixed in a version, and failed in it; somebody looks into it."""
+    assert isinstance(stage.store, Verbs)
+    old, new = parking("Settlement"), parking("Settlement", " of spring")
+    park(stage, old, "settlement-0")
+    (group,) = read_dead(stage.store, workflow="Settlement").groups
+    stage.register(new)
+    fixed = GroupDecision("default", group.fingerprint, "fixed", "mika", "the account was closed", new.version)
+    decide(stage.store, fixed)
+    decide(stage.store, GroupDecision("default", group.fingerprint, "assign", "mika", value="ken"))
+    stage.clock.pass_by(MINUTE)
+    park(stage, new, "settlement-1")
+
+
 def trouble(stage: Stage) -> None:
     """All of it on one stage, whose `ids` name the runs."""
     assert isinstance(stage.store, Verbs)
@@ -101,7 +119,10 @@ def trouble(stage: Stage) -> None:
         for number in range(count):
             park(stage, parking("Payout", version), f"payout{version[-6:].strip()}-{number}")
             stage.clock.pass_by(MINUTE)
+    _regressed(stage)
     half = doubt(stage, paying("PaidByTwo", tool="pay.twice"), "doubt_half")
     said = Decision(half, Cell("pay"), "happened", "mika", "seen in the console", "re_77", {"id": "re_77"})
     resolve(stage.store, said, four_eyes=("pay.twice",))
     act_twice(stage.store, stage.ids["completed"], "refund", at=stage.clock.now)
+    seen = act_twice(stage.store, stage.ids["repaired"], "refund", "re_other", at=stage.clock.now)
+    acknowledge(stage.store, seen, By("mika", "one of the two was a test of the provider"))

@@ -57,7 +57,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     )
     change(filled.store, "default", "openai:gpt-4o-mini-with-a-name-that-is-longer-than-its-card", failing)
     groups = {group.workflow: group.fingerprint for group in read_dead(filled.store).groups}
-    filled.ids |= {"dead_group": groups["RefundAgent"], "dead_parked": groups["Payout"]}
+    filled.ids |= {
+        "dead_group": groups["RefundAgent"],
+        "dead_parked": groups["Payout"],
+        "dead_regressed": groups["Settlement"],
+    }
     filled.store.close()
     live = open_store(address)
     with serving(address, folder) as url:

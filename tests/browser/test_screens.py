@@ -56,6 +56,8 @@ PAGES = {
     "breakers": "/breakers/",
     "dead-group": "/dead-letters/{dead_group}/",
     "dead-parked": "/dead-letters/{dead_parked}/",
+    "dead-preview": "/dead-letters/{dead_parked}/",
+    "dead-regressed": "/dead-letters/{dead_regressed}/",
     "versions": "/versions/",
     "code": "/e/NX-E201/",
     "missing": "/runs/0198-nothing/",
@@ -133,6 +135,10 @@ def test_a_page_is_whole_at_any_width_in_either_theme(
     if name == "events":
         page.locator("details.event").nth(4).locator("summary").click()
         page.locator("details.event .event-body").first.wait_for()
+    if name == "dead-preview":
+        page.locator("[name=rate]").fill("2")
+        page.get_by_role("button", name="Preview").first.click()
+        page.locator("#preview").wait_for()
     if name == "missing":
         errors[:] = [text for text in errors if not text.startswith(expected)]
     shot = look(page, name, width, theme, errors, foreign)
