@@ -61,6 +61,7 @@ PROCESSES = frozenset(
         "test_bad_input",
         "test_beside_a_shop",
         "test_breaker",
+        "test_breaker_shared",
         "test_calls_killed",
         "test_celery_workers",
         "test_connect",

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from nexum.errors import NonRetryable
 from nexum.sdk.context import Context
 from nexum.sdk.io import IO
-from nexum.sdk.policies import Dedupes, Reconcile, Retry, Timeouts, Undo
+from nexum.sdk.policies import Breaker, Dedupes, Reconcile, Retry, Timeouts, Undo
 from nexum.sdk.registry import Registry
 from nexum.sdk.workflow import Workflow
 from payments import WORKFLOWS
@@ -148,6 +148,24 @@ def fleeting(errand: Errand, ctx: Context) -> Done:
     return done(errand)
 
 
+guarded = Workflow("Guarded", input=Errand)
+GUARD = Breaker(failures=4, within=timedelta(minutes=1), open_for=timedelta(seconds=1), probes=1)
+
+
+@guarded.effect(
+    tool="guarded.refund",
+    provider=Dedupes(ttl=timedelta(hours=1)),
+    retry=Retry(max_attempts=10, first_wait=timedelta(milliseconds=50), jitter=0),
+    breaker=GUARD,
+)
+def repaid(errand: Errand, ctx: Context) -> Done:
+    note("repaid", errand.name, ctx.idempotency_key)
+    body = {"order_id": errand.name, "amount": 100, "currency": "EUR"}
+    key = {"Idempotency-Key": ctx.idempotency_key}
+    httpx.post(os.environ["PROVIDER"] + "/refunds", json=body, headers=key, timeout=5).raise_for_status()
+    return done(errand)
+
+
 asking = Workflow("Asking", input=Errand)
 
 
@@ -254,7 +272,7 @@ REGISTRY = Registry(
     [
         *(
             workflow.build()
-            for workflow in (chain, sleepers, hazards, stuck, silent, held, brief, asking, several, trip)
+            for workflow in (chain, sleepers, hazards, stuck, silent, held, brief, guarded, asking, several, trip)
         ),
         *WORKFLOWS,
     ]
