@@ -101,7 +101,7 @@ def test_an_effect_that_journals_its_calls_is_not_asked_about_as_a_whole(agent: 
 def test_calls_that_another_run_may_have_made_are_not_undone(
     agent: Workflow[Claim], key: str | None, refused: bool
 ) -> None:
-    def back(pay: str) -> None:
+    def back(pay: str | None) -> None:
         return None
 
     named: dict[str, Any] = {} if key is None else {"key": key}
