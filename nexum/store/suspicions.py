@@ -6,15 +6,17 @@ with the effect. The same reference is the same act, whatever else the answers s
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, not_, or_, select
+from sqlalchemy import ColumnElement, Table, Text, and_, case, cast, func, literal, not_, or_, select
 
 from nexum.core.run.codec import decode
 from nexum.core.run.events import Cell, DuplicateAcknowledged
 from nexum.store.reading import Reader
 from nexum.store.rows import clean
 from nexum.store.tables import effect_evidence, effects, events, late_arrivals, runs
+
+ACKNOWLEDGED = "acknowledged|"
 
 
 class SuspicionRow(NamedTuple):
@@ -81,41 +83,39 @@ def suspicions(
     given = {runs.c.workflow: workflow, runs.c.tenant: tenant, runs.c.run_id: run_id, _LATE.key: key}
     narrow = [column == clean(value) for column, value in given.items() if value]
     chosen = (
-        select(*_COLUMNS)
-        .select_from(_JOINED)
+        select(*_COLUMNS, *(table.c[name] for table in (events, late_arrivals) for name in ("actor", "at", "body")))
+        .select_from(
+            _JOINED.join(events, _acknowledges(events), isouter=True).join(
+                late_arrivals, _acknowledges(late_arrivals), isouter=True
+            )
+        )
         .where(_differs(), *narrow)
         .order_by(_LATE.at.desc(), _LATE.id.desc())
         .limit(limit)
     )
-    return _with_acknowledgements(store, [SuspicionRow(*row) for row in store.select(chosen)])
+    return [_told(row) for row in store.select(chosen)]
 
 
 def acknowledgement_of(number: int) -> str:
     """The dedupe key under which this piece of evidence is acknowledged, once."""
-    return f"acknowledged|{number}"
+    return f"{ACKNOWLEDGED}{number}"
 
 
-def _with_acknowledgements(store: Reader, found: list[SuspicionRow]) -> list[SuspicionRow]:
-    """Who has acknowledged which; of a run that had ended, that stands among its late arrivals."""
-    if not found:
+def _told(row: tuple[Any, ...]) -> SuspicionRow:
+    """A row, with who has acknowledged it: an event, or what came after the end of the run."""
+    found, (actor, at, body, late_actor, late_at, late_body) = SuspicionRow(*row[:-6]), row[-6:]
+    if actor is None and late_actor is None:
         return found
-    run_ids = sorted({row.run_id for row in found})
-    names = [acknowledgement_of(row.number) for row in found]
-    known: dict[tuple[str, str], tuple[str, int, bytes]] = {}
-    for table in (events.c, late_arrivals.c):
-        chosen = select(table.run_id, table.dedupe, table.actor, table.at, table.body).where(
-            table.run_id.in_(run_ids), table.dedupe.in_(names), table.type == "DuplicateAcknowledged"
-        )
-        known |= {(run, name): (actor, at, bytes(body)) for run, name, actor, at, body in store.select(chosen)}
-    return [_acknowledged(row, known.get((row.run_id, acknowledgement_of(row.number)))) for row in found]
+    who, when, said = (actor, at, body) if actor is not None else (late_actor, late_at, late_body)
+    told = decode("DuplicateAcknowledged", Cell(found.path), bytes(said))
+    assert isinstance(told, DuplicateAcknowledged)
+    return found._replace(actor=who, acknowledged_at=int(when), reason=told.reason)
 
 
-def _acknowledged(row: SuspicionRow, by: tuple[str, int, bytes] | None) -> SuspicionRow:
-    if by is None:
-        return row
-    said = decode("DuplicateAcknowledged", Cell(row.path), by[2])
-    assert isinstance(said, DuplicateAcknowledged)
-    return row._replace(actor=by[0], acknowledged_at=by[1], reason=said.reason)
+def _acknowledges(table: Table) -> ColumnElement[bool]:
+    its, name = table.c, literal(ACKNOWLEDGED) + cast(_LATE.id, Text)
+    here = and_(its.run_id == _LATE.run_id, its.dedupe > "", its.dedupe == name)
+    return and_(here, its.type == "DuplicateAcknowledged")
 
 
 def suspicion_sums(store: Reader) -> list[SuspicionSum]:

@@ -151,11 +151,12 @@ def test_the_document_describes_every_operation(shop: Any) -> None:
     assert {op["operationId"] for op in operations} == {
         *("start_run", "list_runs", "get_run", "list_events", "get_event", "get_node", "list_versions"),
         *("cancel_run", "terminate_run", "retry_node", "skip_node", "fail_node"),
-        *("list_effects_in_doubt", "get_effect_in_doubt", "resolve_effect", "ask_provider"),
+        *("list_effects_in_doubt", "get_effect_in_doubt", "resolve_effect", "ask_provider", "acknowledge_duplicate"),
         *("cancel_run", "terminate_run", "retry_node", "skip_node", "fail_node"),
         *("list_breakers", "hold_breaker"),
         *("list_dead_letters", "get_dead_letters", "ignore_dead_letters", "notice_dead_letters"),
-        *("retry_dead_letters",),
+        *("retry_dead_letters", "skip_dead_letters"),
+        *("acknowledge_dead_letters", "assign_dead_letters", "fix_dead_letters"),
     }
     for op in operations:
         assert "application/problem+json" in op["responses"]["401"]["content"]

@@ -58,6 +58,7 @@ def test_a_preview_names_the_keys_and_the_times_and_does_nothing(shop: Any, oper
     assert "3 nodes. Nothing has been done yet." in words
     assert left(shop, "Previewed") == set(runs)
     assert "it is up" in shown.text
+    assert shown.text.count('form="chosen" checked') == 3
 
 
 def test_only_those_that_are_ticked_are_tried_again(shop: Any, operator: httpx.Client) -> None:
@@ -66,6 +67,14 @@ def test_only_those_that_are_ticked_are_tried_again(shop: Any, operator: httpx.C
 
     assert (done.status_code, done.headers["Location"].count("/dead-letters/")) == (303, 1)
     assert left(shop, "Ticked") == {runs[0], runs[2]}
+
+
+def test_nothing_is_tried_again_from_a_page_without_a_reason(shop: Any, operator: httpx.Client) -> None:
+    runs, group = parked(shop, "Silent", 1)
+    answer = send(operator, group, "retry", reason=" ")
+
+    assert (answer.status_code, "NX-R220" in answer.text) == (422, True)
+    assert left(shop, "Silent") == set(runs)
 
 
 def test_a_rate_spreads_what_is_tried_again(shop: Any) -> None:

@@ -21,7 +21,7 @@ from nexum.client.deadletters import (
 )
 from nexum.client.interventions import NOTHING, By
 from nexum.client.json_text import parse_json
-from nexum.errors import InputError
+from nexum.errors import InputError, Problem
 from nexum.readouts.dead import ENDED, RETRIED, DeadDetail, DeadLetter, plan_retry, read_dead, read_group
 from nexum_dashboard.access import CONTROL_RUN, ForbiddenError, Viewer
 from nexum_dashboard.pages.respond import MissingError, form, page, show, spelled
@@ -60,6 +60,9 @@ def group_page(request: HttpRequest, viewer: Viewer, fingerprint: str) -> HttpRe
         response.status_code = 422
         return response
     if preview is not None:
+        around["ticked"] = [
+            one.ticked for one in _chosen(found, request.POST.getlist("member"))
+        ]  # these, and no later ones
         return show(request, viewer, "nexum/dead_group.html", found, preview=preview, **around)
     address = reverse("nexum:dead-group", args=[fingerprint]) if again else reverse("nexum:dead")
     return HttpResponseRedirect(address, status=303)
@@ -79,6 +82,9 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> dict[str
         if act == "preview":
             starts = starts_of(len(parked), rate, here.store.now())
             return {"what": "retry", "nodes": plan_retry(store(), members, starts)}
+        if not by.reason.strip():
+            wanted = Problem("reason", "nothing", "why, in a sentence")
+            raise InputError(f"the request is not complete: {wanted}", code="NX-R220", problems=(wanted,))
         retry_all(here.store, parked, by, rate=rate, doorbell=here.doorbell)
         return None
     if act in ("skip", "preview-skip"):
@@ -86,7 +92,8 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> dict[str
         value = parse_json(text, "the value") if text.strip() else NOTHING
         largest = here.settings.max_payload
         if act == "preview-skip":
-            readers, refused = check_all(here.store, parked, by, value=value, max_payload=largest)
+            looking = By(viewer.name, by.reason.strip() or "a preview")
+            readers, refused = check_all(here.store, parked, looking, value=value, max_payload=largest)
             plan = plan_retry(store(), members, [0] * len(members))
             return {"what": "skip", "nodes": plan, "readers": readers, "refused": tuple(refused.values())}
         limits = {"inline_max": here.settings.inline_max, "max_payload": largest}
