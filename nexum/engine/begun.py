@@ -22,11 +22,16 @@ class Begun:
         """It is handed out now."""
         self._running.add((task, token))
 
-    def end(self, task: TaskKey, token: int, *, folded: bool = True) -> None:
-        """It was recorded or given back. When it was not `folded` into the run yet, its task may stand for a while."""
+    def end(self, task: TaskKey, token: int, *, folded: bool = True) -> bool:
+        """It was recorded or given back; False when that was said before.
+
+        When it was not `folded` into the run yet, its task may stand for a while.
+        """
+        first = (task, token) in self._running
         self._running.discard((task, token))
         if not folded:
             self._told.add((task, token))
+        return first
 
     def unknown(self, held: Iterable[Claimed]) -> list[Claimed]:
         """Those of the tasks that the session holds which were never handed out here."""

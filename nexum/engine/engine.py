@@ -345,9 +345,9 @@ class Engine:
     def _go_on(self, work: Work, outcome: Committed | TakenBack, *, keep: bool) -> Work | None:
         """After a transaction node: nothing is left to record, and what follows may be taken as anybody would."""
         run_id = work.task.run_id
-        self._begun.end(work.task, work.token)
+        first = self._begun.end(work.task, work.token)  # then a drain may fold into `known` what is not committed
         ready = list(outcome.ready) if isinstance(outcome, Committed) else []
-        if isinstance(outcome, Committed) and not outcome.known.state.phase.is_ended:
+        if first and isinstance(outcome, Committed) and not outcome.known.state.phase.is_ended:
             self._memory.put(outcome.known)
             keep_snapshot(self.store, outcome.known)
         if not isinstance(outcome, Committed) or self.store.has_mail(run_id):
