@@ -80,7 +80,7 @@ class Bell:
 
     def ring(self, queue: str, key: TaskKey) -> None:
         """Announce a task; never blocks, never raises."""
-        if self._process.drains:
+        if self._process.is_inside:
             self._monitor.say("I18", f"{self._process.name} rang inside a transaction")
         if self._broker is not None and not self._process.is_dead:
             self._broker.publish(queue, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nexum.core.run.events import Cell
-from nexum.core.run.state import State
+from nexum.core.run.state import CellStatus, State
 from nexum.engine.calls import READ
 from nexum.testing.sim.journals import INSIDE
 from nexum.testing.sim.people import for_people
@@ -34,8 +34,11 @@ def unfinished(world: World) -> list[str]:
 
 
 def _wait_for_doubts(world: World, state: State) -> list[Cell]:
-    """Cells whose business key is held by an effect in doubt, of this run or another one."""
+    """Cells whose business key is held by an effect in doubt, of this run or another one, or by one whose call is."""
     held = {name for name, effect in world.store.tables.effects.rows.items() if effect.state == "IN_DOUBT"}
+    for run in world.monitor.runs.values():
+        cells = [run.state.cells[cell] for cell in run.state.open]
+        held |= {(run.state.tenant, at.key) for at in cells if at.status is CellStatus.IN_DOUBT}
     return [cell for cell in state.open if state.cells[cell].business and (state.tenant, state.cells[cell].key) in held]
 
 
@@ -49,8 +52,9 @@ def judge(world: World) -> None:
     for letter in tables.inbox.rows.values():
         say("I24", f"mail {letter.dedupe} of run {letter.run_id} lies in the inbox")
     for task in tables.tasks.rows.values():
-        held = tables.effects.rows.get((task.tenant, task.effect_key))
-        if task.state == "READY" and held is not None and held.state == "IN_DOUBT" and not world.people:
+        run = world.monitor.runs[task.run_id]
+        waits = Cell(task.path, task.visit, task.item) in _wait_for_doubts(world, run.state)
+        if task.state == "READY" and waits and not world.people:
             continue
         say("I24", f"task {task.key} is {task.state} by {task.session or 'nobody'}")
     _judge_effects(world)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from nexum.core.canonical import canonical_bytes, from_bytes
-from nexum.core.graph.nodes import Effect, Llm
+from nexum.core.graph.nodes import Effect, Llm, Transaction
 from nexum.core.run.events import Error
 from nexum.engine.calls import Journal
 from nexum.engine.work import Failed, Outcome, Succeeded, Work
@@ -31,8 +31,12 @@ class Handlers:
         self._faults = faults
         self._provider = provider
 
-    def execute(self, work: Work, journal: Callable[[], Journal]) -> Outcome:
-        """The outcome of one attempt; takes its time. `journal` is asked for by a handler that makes calls."""
+    def execute(self, work: Work, journal: Callable[[], Journal], transact: Callable[[bytes], Outcome]) -> Outcome:
+        """The outcome of one attempt; takes its time.
+
+        `journal` is asked for by a handler that makes calls, `transact` with a value by one that writes in a transaction.
+        """
+        began = self._machine.now
         self._machine.note("execute", work.task)
         if "/reconcile" in work.cell.path:
             return self._ask(work)
@@ -43,6 +47,9 @@ class Handlers:
             self._kill(Fate.KILLED_BEFORE)
         if self._faults.strikes("handler failed", 0.2):
             return self._failed(work)
+        if isinstance(work.node, Transaction):
+            late = work.max_run and self._machine.now - began > work.max_run  # the watchdog has closed its connection
+            return overtime(work.node, work.max_run) if late else transact(value_of(work))
         if isinstance(work.node, Effect):
             return self._calling.execute(work, journal(), value_of(work))
         if isinstance(work.node, Llm) and self._faults.strikes("answer invalid", 0.3):

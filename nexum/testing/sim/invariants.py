@@ -31,6 +31,7 @@ INVARIANTS = {
     "U1": "a deed is undone when nothing goes forward, after what follows it, and not above a completed pivot (each commit)",
     "U2": "no closed run leaves a deed that was to be undone, unless a person gave it up, and it says so (each commit)",
     "B1": "a breaker moves only as its policy says, and nobody is let through an open one (each commit, each execution)",
+    "T1": "what a transaction node writes and its completion are one commit, of whoever holds its task (each commit)",
     "S1": "a session is never declared dead whose process lives and was not kept from beating (each commit)",
     "E0": "no exception of the engine reaches a worker, a scheduler, a client or a person, but those that are declared",
 }

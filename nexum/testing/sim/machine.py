@@ -28,7 +28,9 @@ class StuckError(Exception):
 
 
 class OpenDrain(Protocol):
-    """A transaction that a process holds open."""
+    """A transaction that a fiber of a process holds open."""
+
+    holder: Fiber | None
 
     def end(self) -> None:
         """The database ends it."""
@@ -68,6 +70,11 @@ class Process:
         self.stopped_until = max(self.stopped_until, self._machine.now + duration)
         self.still = max(self.still, duration)
         self.touch()
+
+    @property
+    def is_inside(self) -> bool:
+        """Whether the running fiber holds a transaction open."""
+        return any(drain.holder is self._machine.current for drain in self.drains)
 
     def touch(self) -> None:
         """Let the database end the transactions of a process that says nothing for too long."""

@@ -26,11 +26,13 @@ from nexum.store.api import EventRow
 from nexum.store.memory import MemoryStore
 from nexum.store.memory.transaction import Change
 from nexum.store.shapes import SILENCE
+from nexum.testing.sim import transactions
 from nexum.testing.sim.breakers import Breakers
 from nexum.testing.sim.journals import INSIDE, Journals
 from nexum.testing.sim.machine import SECOND, Machine, Process
 from nexum.testing.sim.provider import Act
 from nexum.testing.sim.sagas import Saga
+from nexum.testing.sim.transactions import SHOP
 
 TOLD_AFTER = 2 * SECOND  # as `nexum.engine.sweep`
 
@@ -110,16 +112,22 @@ class Monitor:
                 grown.setdefault(row.run_id, []).append(row.fact)
             if name in _PROJECTED:
                 touched[row.run_id] = None
+        if any(change.table.name == SHOP for change in changes) or grown:
+            transactions.judge(changes, self._plan_of, self.say)
         for run_id, rows in grown.items():
             self._grow(run_id, rows)
         for run_id in touched:
             self._compare(run_id)
 
+    def _plan_of(self, run_id: str) -> Plan:
+        row = self._tables.runs.rows[run_id]
+        return self._plans[row.workflow, row.version]
+
     def _grow(self, run_id: str, rows: list[EventRow]) -> None:
         run = self.runs.get(run_id)
         if run is None:
             row = self._tables.runs.rows[run_id]
-            plan = self._plans[row.workflow, row.version]
+            plan = self._plan_of(run_id)
             run = self.runs[run_id] = Watched(run_id, row.tenant, plan, Saga(plan.graph, self.say))
         at = 0
         while at < len(rows):

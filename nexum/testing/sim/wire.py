@@ -14,8 +14,9 @@ from nexum.errors import UnavailableError
 from nexum.store.api import Advance, Claimed, Drain, Store
 from nexum.store.memory import MemoryStore
 from nexum.store.memory.draining import HeldRun
+from nexum.store.memory.table import Table
 from nexum.testing.sim.faults import Fate, Faults
-from nexum.testing.sim.machine import SECOND, Exit, Machine, Process
+from nexum.testing.sim.machine import SECOND, Exit, Fiber, Machine, Process
 
 BUSY = "NX-S104"
 LOCK_TIMEOUT = SECOND // 4  # after which the database refuses to wait for a row
@@ -57,7 +58,7 @@ class Wire:
             self.after(fate)
             yield None
             return
-        mine = HeldWire(self, held)
+        mine = HeldWire(self, held, self._machine.current)
         self._process.drains.add(mine)
         self._process.touch()
         try:
@@ -146,7 +147,8 @@ class Wire:
 class HeldWire:
     """An open transaction as its process sees it: after one failure it is over."""
 
-    def __init__(self, wire: Wire, held: HeldRun) -> None:
+    def __init__(self, wire: Wire, held: HeldRun, holder: Fiber | None) -> None:
+        self.holder = holder
         self._wire = wire
         self._held = held
         self.is_broken = False
@@ -165,6 +167,19 @@ class HeldWire:
         """The database ends it, because its client says nothing."""
         self.is_broken = True
         self._held.abort()
+
+    def write(self, table: Table[Any], row: Any) -> None:
+        """Add a row of somebody else's table: one more round trip."""
+        self.check()
+        try:
+            fate = self._wire.before("held.write", row)
+            self.check()
+            with self._held._trip() as tx:
+                tx.insert(table, row)
+            self._wire.after(fate)
+        except BaseException:
+            self.is_broken = True
+            raise
 
     def trip(self, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """One round trip of the transaction."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from nexum.broker.doorbell import Doorbell
 from nexum.engine.engine import Engine
-from nexum.engine.work import Outcome, Work
+from nexum.engine.work import Committed, Outcome, Unanswered, Work
 from nexum.errors import UnavailableError
 from nexum.store.api import Claimed, SessionRow
 from nexum.testing.sim.broker import Ring
@@ -206,8 +207,9 @@ class Child:
             self._executing.add(work.task)
             self._world.monitor.begins(self.process, work)
             early = Early(self._engine, work, inline_max=self._world.inline_max)
-            outcome = self._world.handlers.execute(work, early.journal)
-            late = bool(work.max_run) and self._machine.now - began > work.max_run
+            outcome = self._world.handlers.execute(work, early.journal, partial(self._transact, work))
+            sealed = isinstance(outcome, Committed | Unanswered)  # the watchdog cannot say otherwise any more
+            late = bool(work.max_run) and self._machine.now - began > work.max_run and not sealed
             if late:  # the watchdog says what became of it, and ends the process
                 outcome = overtime(work.node, work.max_run)
             other, steps = None, steps + 1
@@ -221,6 +223,9 @@ class Child:
             self.process.let_go(work and work.task)
             if late:
                 self._exit()
+
+    def _transact(self, work: Work, value: bytes) -> Outcome:
+        return self._world.shop.transact(work, self._engine, self._wire, value)
 
     def _finish(self, work: Work, outcome: Outcome, *, keep: bool) -> Work | None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from nexum.core.graph.nodes import Compensation, Compute, Effect, Handler, Llm, Param, Read, Reconciliation
+from nexum.core.graph.nodes import Compensation, Compute, Effect, Handler, Llm, Param, Read, Reconciliation, Transaction
 from nexum.core.graph.policies import Dedupes, Hold, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import AnyNode, Graph
 from nexum.testing.sim.breakers import POLICY
@@ -59,12 +59,14 @@ def _node(rng: random.Random, name: str, before: list[str]) -> AnyNode:
         "priority": rng.choice([0, 0, 0, -3, 3]),
     }
     breaker = POLICY if rng.random() < 0.3 else None
-    kind = rng.choice(["compute", "read", "llm", "effect", "effect", "effect", "effect"])
+    kind = rng.choice(["compute", "read", "transaction", "llm", "effect", "effect", "effect", "effect"])
     if kind == "effect":
         return _effect(rng, shared).model_copy(update={"breaker": breaker})
     if kind == "llm":
         models = ("large", "small")[: rng.randint(1, 2)]
         return Llm(models=models, repair=rng.randint(0, 2), breaker=breaker, **shared)
+    if kind == "transaction":
+        return Transaction(**shared)
     return Compute(**shared) if kind == "compute" else Read(breaker=breaker, **shared)
 
 

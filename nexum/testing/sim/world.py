@@ -28,6 +28,7 @@ from nexum.testing.sim.monitor import TOLD_AFTER, Monitor, Violation
 from nexum.testing.sim.people import Person, for_people
 from nexum.testing.sim.provider import Provider
 from nexum.testing.sim.schedulers import SchedulerProcess
+from nexum.testing.sim.transactions import Shop
 from nexum.testing.sim.wire import Wire
 from nexum.testing.sim.workers import Host
 from nexum.testing.sim.workflows import TOOLS, workflow
@@ -83,6 +84,7 @@ class World:
         self.provider = Provider(self.machine, self.faults, TOOLS, self.monitor.acted)
         calling = Calling(self.machine, self.faults, self.provider, TOOLS, self.monitor, self._harm_me)
         self.handlers = Handlers(self.machine, self.faults, self.provider, calling, self._harm_me)
+        self.shop = Shop()
         self.promises: list[Promise] = []
         self.hosts: list[Host] = []
         self.others: list[Any] = []
