@@ -50,12 +50,16 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
 include-operation-id = "hold_breaker"  # a name or a reason of nothing but blanks says nothing
 checks.positive_data_acceptance.expected-statuses = ["2xx", 422]
 
-[[operations]]
-include-operation-id = "retry_dead_letters"  # as below
+[[operations]]  # one acknowledgement ends an alarm
+include-operation-id = "acknowledge_duplicate"
+checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 409, 422]
+
+[[operations]]  # groups come and go; whether a value or a version fits depends on the workflow
+include-operation-id = ["retry_dead_letters", "skip_dead_letters", "ignore_dead_letters", "acknowledge_dead_letters"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
 
-[[operations]]
-include-operation-id = "ignore_dead_letters"  # groups come and go
+[[operations]]  # as above
+include-operation-id = ["assign_dead_letters", "fix_dead_letters"]
 checks.positive_data_acceptance.expected-statuses = ["2xx", 404, 422]
 
 [[operations]]

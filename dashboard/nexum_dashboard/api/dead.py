@@ -165,7 +165,9 @@ class ChosenBody(BaseModel):
 class RetryBody(ChosenBody):
     """With a `rate` at most so many retries begin within a minute."""
 
-    rate: int | None = Field(default=None, le=60_000, strict=True)
+    rate: int | None = Field(
+        default=None, le=60_000, strict=True, description="retries per minute, at least 1; none: all at once"
+    )
 
 
 class SkipBody(ChosenBody):
