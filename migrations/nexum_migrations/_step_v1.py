@@ -179,12 +179,13 @@ BEGIN
             END IF;
             INSERT INTO nexum_tasks (run_id, path, visit, item, attempt, tenant, kind, queue, state, priority, not_before,
                                      start_by, max_run, created_at, token, session, deliveries, claimed_at, told_at,
-                                     told_count, effect_key, effect_scope, business_key, input_hash, tool, policy, ttl)
+                                     told_count, effect_key, effect_scope, business_key, input_hash, tool, policy, ttl,
+                                     waits_for)
             VALUES (p.run, p.b_path, p.b_visit, p.b_item, p.t_attempt, p.tenant, p.t_kind, p.t_queue,
                     CASE WHEN v_claimed THEN 'CLAIMED' ELSE 'READY' END, p.t_priority, p.t_not_before,
                     p.t_start_by, p.t_max_run, v_now, v_claimed::int, CASE WHEN v_claimed THEN p.session ELSE '' END,
                     v_claimed::int, CASE WHEN v_claimed THEN v_now ELSE 0 END, 0,
-                    0, p.t_key, p.t_scope, p.t_business, p.t_input_hash, p.t_tool, p.t_policy, p.t_ttl);
+                    0, p.t_key, p.t_scope, p.t_business, p.t_input_hash, p.t_tool, p.t_policy, p.t_ttl, '');
             v_cas := true;
         END IF;
     EXCEPTION WHEN integrity_constraint_violation OR data_exception THEN
@@ -280,12 +281,13 @@ BEGIN
             IF cardinality(n_path) > 0 THEN
                 INSERT INTO nexum_tasks (run_id, path, visit, item, attempt, tenant, kind, queue, state, priority, not_before,
                                          start_by, max_run, created_at, token, session, deliveries, claimed_at, told_at,
-                                         told_count, effect_key, effect_scope, business_key, input_hash, tool, policy, ttl)
+                                         told_count, effect_key, effect_scope, business_key, input_hash, tool, policy, ttl,
+                                         waits_for)
                 SELECT p_run, n.path, n.visit, n.item, n.attempt, p_tenant, n.kind, n.queue,
                        CASE WHEN h.held THEN 'CLAIMED' ELSE 'READY' END, n.priority, n.not_before, n.start_by, n.max_run, o_now,
                        h.held::int, CASE WHEN h.held THEN p_session ELSE '' END, h.held::int,
                        CASE WHEN h.held THEN o_now ELSE 0 END, 0, 0,
-                       n.key, n.scope, n.business, n.input_hash, n.tool, n.policy, n.ttl
+                       n.key, n.scope, n.business, n.input_hash, n.tool, n.policy, n.ttl, ''
                   FROM unnest(n_path, n_visit, n_item, n_attempt, n_kind, n_queue, n_priority, n_not_before, n_start_by,
                               n_max_run, n_key, n_scope, n_business, n_input_hash, n_tool, n_policy, n_ttl)
                        WITH ORDINALITY AS n (path, visit, item, attempt, kind, queue, priority, not_before, start_by, max_run,

@@ -192,6 +192,7 @@ TABLES = [
             ("tool", models.TextField(blank=True, default="")),
             ("policy", models.TextField(blank=True, default="")),
             ("ttl", models.BigIntegerField(default=0)),
+            ("waits_for", models.TextField(blank=True, default="")),
         ],
         options={
             "db_table": "nexum_tasks",

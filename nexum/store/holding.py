@@ -17,7 +17,7 @@ def held_by_another() -> ColumnElement[bool]:
         effects.c.scope == tasks.c.effect_scope,
         effects.c.business_key == tasks.c.business_key,
     )
-    call = and_(tasks.c.effect_key == "", tasks.c.input_hash > "", effects.c.key == tasks.c.input_hash)
+    call = and_(tasks.c.waits_for > "", effects.c.key == tasks.c.waits_for)
     return and_(
         tasks.c.state == "READY",
         effects.c.tenant == tasks.c.tenant,

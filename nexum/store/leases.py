@@ -41,7 +41,7 @@ _RELEASE = Statement(f"""
            start_by = CASE WHEN :pause = 0 OR start_by = 0 THEN start_by
                            ELSE CASE WHEN start_by > {{now}} THEN start_by ELSE {{now}} END + :pause END,
            not_before = CASE WHEN :pause > 0 THEN {{now}} + :pause ELSE not_before END,
-           input_hash = CASE WHEN effect_key = '' THEN :waits_for ELSE input_hash END
+           waits_for = :waits_for
      WHERE {_CELL} AND state = 'CLAIMED' AND session = :session AND token = :token""")  # noqa: S608
 _EFFECT_OF = f"""
     tenant = (SELECT tenant FROM nexum_tasks WHERE {_CELL})
@@ -96,8 +96,7 @@ def _lost(row: Sequence[Any], now: int) -> Held:
 def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int = 0, waits_for: str = "") -> bool:
     """Give back a task that left nothing behind, for `pause` us to nobody; its effect is as it was before the claim.
 
-    Time in which nobody may begin it is none that it has to begin in. A task that claims no effect has no input to be
-    compared; in that column stands the key of the call that it waits for.
+    Time in which nobody may begin it is none that it has to begin in.
     """
     name = {**key._asdict(), "token": token}
     if not tx.run(_RELEASE, **name, session=session, pause=pause, waits_for=waits_for):

@@ -74,7 +74,7 @@ def task_row(task: NewTask, tenant: str, now: int, session: str) -> tuple[Any, .
         task.start_by,
         task.max_run,
     )
-    return (*head, now, *held, 0, 0, *act)
+    return (*head, now, *held, 0, 0, *act, "")
 
 
 def new_effect_row(task: NewTask, tenant: str, now: int, session: str) -> tuple[Any, ...]:

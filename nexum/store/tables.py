@@ -138,6 +138,7 @@ tasks = Table(
     *_whole("deliveries", "claimed_at", "told_at", "told_count"),
     *_text("effect_key", "effect_scope", "business_key", "input_hash", "tool", "policy"),
     *_whole("ttl"),
+    *_text("waits_for"),  # the key of another run's call that its handler has met
     PrimaryKeyConstraint("run_id", "path", "visit", "item", "attempt"),
     _only("state = 'READY'", "nexum_tasks_ready", "queue", "priority", "created_at"),
     _only("state = 'CLAIMED'", "nexum_tasks_claimed", "session"),

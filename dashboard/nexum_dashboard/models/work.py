@@ -39,6 +39,7 @@ class Task(models.Model):
     tool = text()
     policy = text()
     ttl = whole()
+    waits_for = text()
 
     class Meta:
         db_table = "nexum_tasks"

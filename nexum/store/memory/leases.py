@@ -55,9 +55,7 @@ def release(tx: Transaction, session: str, key: TaskKey, token: int, pause: int,
     later = tx.now + pause if pause > 0 else task.not_before
     start_by = max(task.start_by, tx.now) + pause if pause and task.start_by else task.start_by
     back = {"state": "READY", "session": "", "claimed_at": 0, "not_before": later, "start_by": start_by}
-    if not task.effect_key:
-        back["input_hash"] = waits_for
-    tx.update(tx.tables.tasks, task, **back, deliveries=task.deliveries - 1)
+    tx.update(tx.tables.tasks, task, **back, waits_for=waits_for, deliveries=task.deliveries - 1)
     effect = _effect_of(tx, task)
     if effect is not None and effect.token == token and effect.state == "CLAIMED":
         if effect.before == "":

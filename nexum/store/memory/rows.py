@@ -115,6 +115,7 @@ class Task(NamedTuple):
     tool: str
     policy: str
     ttl: int
+    waits_for: str
 
     @property
     def key(self) -> TaskKey:
