@@ -24,6 +24,7 @@ out, and some seed must fail (`nexum.testing.sim.mutants`).
     python -m nexum.testing.sim --replay tests/sim/seeds.json
 
 Files: `machine` fibers and virtual time - `faults` what goes wrong, and how often - `wire` the store as a process sees it -
-`broker`, `provider` the world outside - `workflows` random graphs - `workers`, `schedulers`, `clients` who acts -
-`clocks` the engine's own clocks made virtual - `monitor` and `ending` the invariants - `world` one seed from end to end.
+`broker`, `provider` the world outside - `workflows` random graphs - `handlers`, `calls`, `transactions` what nodes do -
+`workers`, `schedulers`, `clients`, `people` who acts - `clocks` the engine's own clocks made virtual - `monitor`, with
+`journals`, `sagas` and `breakers`, and `ending` the invariants - `world` one seed from end to end - `spreading` many of them.
 """
