@@ -108,7 +108,7 @@ def named(race: str) -> Mutant:
     return next(mutant for mutant in MUTANTS if mutant.race == race)
 
 
-@pytest.mark.parametrize("race", ["R2", "R8", "R16", "R27", "R46", "R51"])
+@pytest.mark.parametrize("race", ["R3", "R8", "R16", "R27", "R46", "R55"])
 def test_a_race_that_is_brought_back_is_noticed(race: str) -> None:
     found = hunt(named(race), 200)
 

@@ -47,7 +47,7 @@ def script(rng: random.Random, tools: dict[str, Profile]) -> str:
     steps = []
     for _ in range(rng.choice([1, 2, 2, 3])):
         tool = rng.choice(["", *tools])
-        declared = bool(tool) and tools[tool].dedupes and rng.random() < 0.7
+        declared = bool(tool) and tools[tool].dedupes and rng.random() < 0.85
         steps.append(Step(tool, declared, rng.random() < 0.5, rng.random() < 0.2).spell())
     return ",".join(steps)
 

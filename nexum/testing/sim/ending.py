@@ -28,6 +28,8 @@ def unfinished(world: World) -> list[str]:
             left.append(f"run {state.run_id} is {state.phase}{' and suspended' if state.suspended else ''}")
     if world.store.tables.inbox.rows:
         left.append("mail")
+    if any(task.state == "CLAIMED" for task in world.store.tables.tasks.rows.values()):
+        left.append("tasks that are claimed")
     if world.is_busy:
         left.append("work under way")
     return left

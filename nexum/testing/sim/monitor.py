@@ -22,7 +22,7 @@ from nexum.core.run.state import Phase, State
 from nexum.core.values import Ref
 from nexum.engine.seal import unseal
 from nexum.engine.work import Work
-from nexum.store.api import EventRow
+from nexum.store.api import EventRow, Record
 from nexum.store.memory import MemoryStore
 from nexum.store.memory.transaction import Change
 from nexum.store.shapes import SILENCE
@@ -330,6 +330,19 @@ class Monitor:
             said = self._bodies.setdefault((work.tenant, f"{work.task[:4]}"), (work.key, work.input_hash))
             if said != (work.key, work.input_hash):
                 self.say("I8", f"{work.task}: key and input were {said}, are {(work.key, work.input_hash)}")
+
+    def reported(self, record: Record) -> None:
+        """What came of an effect has been reported: under an old token it is evidence, and kept."""
+        told = record.effect
+        effect = self._tables.effects.get(told.tenant, told.key) if told is not None else None
+        if told is None or effect is None or effect.token == told.token:
+            return
+        if not any(
+            (row.key, row.token) == (told.key, told.token) for row in self._tables.effect_evidence.rows.values()
+        ):
+            self.say(
+                "I9", f"what token {told.token} reported of effect {told.key} is lost; it stands at {effect.token}"
+            )
 
     def acted(self, act: Act) -> None:
         """The provider has done something."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from nexum.errors import UnavailableError
-from nexum.store.api import Advance, Claimed, Drain, Store
+from nexum.store.api import Advance, Claimed, Drain, Record, Store
 from nexum.store.memory import MemoryStore
 from nexum.store.memory.draining import HeldRun
 from nexum.store.memory.table import Table
@@ -25,6 +25,7 @@ LATEST = 4 * SECOND  # of a late answer
 VERBS = tuple(name for name in vars(Store) if not name.startswith("_") and name not in ("dialect", "close", "drain"))
 HELD_VERBS = tuple(name for name in vars(Drain) if not name.startswith("_") and name != "head")
 
+Told = Callable[[Record], None]  # hears what an attempt has reported, once the database has it
 Harm = Callable[[Process, Fate], None]  # does to a process, or to its whole host, what a fate says
 
 
@@ -33,12 +34,15 @@ class Wire:
 
     dialect = "memory"
 
-    def __init__(self, machine: Machine, process: Process, store: MemoryStore, faults: Faults, harm: Harm) -> None:
+    def __init__(
+        self, machine: Machine, process: Process, store: MemoryStore, faults: Faults, harm: Harm, told: Told
+    ) -> None:
         self._machine = machine
         self._process = process
         self._store = store
         self._faults = faults
         self._harm = harm
+        self._told = told
         self.calls = 0
 
     @property
@@ -91,6 +95,8 @@ class Wire:
                     raise
             waited += LOCK_LOOK
             self._machine.sleep(LOCK_LOOK)
+        if name in ("step", "record"):
+            self._told(args[0])
         self.after(fate)
         if name in _CLAIMS:
             self._hold(_CLAIMS[name](args, answer))

@@ -79,7 +79,7 @@ def _effect(rng: random.Random, shared: dict[str, Any]) -> Effect:
         shared["after"] = ()
         shared["when"] = ""
     doubt = Dedupes(ttl=promises.ttl) if promises.dedupes and rng.random() < 0.75 else Hold()
-    if rng.random() < 0.25:
+    if rng.random() < 0.4:
         return _calling(rng, tool, key, shared)
     asking, undo = _asking(rng, shared), _undo(rng, shared)
     pivot = undo is None and rng.random() < 0.3

@@ -105,7 +105,7 @@ class World:
 
     def wire(self, process: Process) -> Wire:
         """A process's way to the store."""
-        return Wire(self.machine, process, self.store, self.faults, self.harm)
+        return Wire(self.machine, process, self.store, self.faults, self.harm, self.monitor.reported)
 
     def bell(self, process: Process) -> Doorbell:
         """A process's doorbell."""
