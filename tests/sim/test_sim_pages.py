@@ -45,7 +45,9 @@ def test_a_race_that_nothing_notices_is_called_a_survivor(tmp_path: Path, caught
         "first_seed": 17 if caught else None,
         "by": "I6: twice",
     }
-    write_hunts(tmp_path / "mutants.md", {"seeds": 9, "mutants": [hunt], "elsewhere": {"R5": "the same"}})
+    write_hunts(
+        tmp_path / "mutants.md", {"seeds": 9, "nexum": "1.2 (abc)", "mutants": [hunt], "elsewhere": {"R5": "the same"}}
+    )
     text = (tmp_path / "mutants.md").read_text("utf-8")
     assert text.startswith(f"# Races brought back: {int(caught)} of 1 noticed\n")
     assert told in text

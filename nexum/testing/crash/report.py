@@ -17,6 +17,7 @@ from nexum.store.verbs import Verbs
 from nexum.testing.crash.attack import Attack, Outcome
 from nexum.testing.crash.scenarios import Scenario
 from nexum.testing.crash.world import POISON_AFTER
+from nexum.testing.revision import revision
 from nexum.testing.services import redis_binary
 
 JSON = Path("build/crash.json")
@@ -90,7 +91,7 @@ def versions_of(store: Store) -> dict[str, str]:
     assert isinstance(store, Verbs)
     with store.database.once() as tx:
         (postgres,) = tx.execute("SHOW server_version").fetchone()
-    found = {"nexum": version("nexum"), "python": platform.python_version(), "postgresql": str(postgres).split()[0]}
+    found = {"nexum": revision(), "python": platform.python_version(), "postgresql": str(postgres).split()[0]}
     found["redis-server"] = _redis_version()
     for package in PACKAGES:
         with suppress(ModuleNotFoundError):

@@ -43,7 +43,7 @@ def write_hunts(path: Path, report: Mapping[str, Any]) -> None:
     _write(
         path,
         f"# Races brought back: {caught} of {len(found)} noticed",
-        f"At most {report['seeds']:,} seeds were played for each. Written by `make mutants SEEDS={report['seeds']} REPORT=...`.",
+        f"At most {report['seeds']:,} seeds were played for each, of Nexum {report['nexum']}. Written by `make mutants SEEDS={report['seeds']} REPORT=...`.",
         _table("race", "without", rows, "first seed that fails, and what notices"),
         _table("race held elsewhere", "where", list(report["elsewhere"].items())),
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import nexum
+from nexum.testing.revision import revision
 from nexum.testing.sim.invariants import ELSEWHERE, INVARIANTS
 from nexum.testing.sim.world import Played
 
@@ -74,7 +74,7 @@ class Summary:
             "virtual_hours": round(self.virtual / 3.6e9, 1),
             "seeds_per_minute": round(self.seeds / self.seconds * 60),
             "faults": dict(sorted(self.faults.items())),
-            "versions": {"nexum": nexum.__version__, "python": platform.python_version()},
+            "versions": {"nexum": revision(), "python": platform.python_version()},
             "invariants": INVARIANTS,
             "not_simulated": ELSEWHERE,
         }

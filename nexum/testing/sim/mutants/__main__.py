@@ -8,6 +8,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from nexum.testing.revision import revision
 from nexum.testing.sim.mutants.hunting import MUTANTS, Hunt, hunt_at
 from nexum.testing.sim.mutants.races import ELSEWHERE
 from nexum.testing.sim.pages import write_hunts
@@ -31,7 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
     path = Path(given.json)
     path.parent.mkdir(parents=True, exist_ok=True)
-    report = {"seeds": given.seeds, "mutants": [each._asdict() for each in found], "elsewhere": ELSEWHERE}
+    report = {
+        "seeds": given.seeds,
+        "nexum": revision(),
+        "mutants": [each._asdict() for each in found],
+        "elsewhere": ELSEWHERE,
+    }
     path.write_text(json.dumps(report, indent=2) + "\n", "utf-8")
     if given.report:
         write_hunts(Path(given.report), report)
