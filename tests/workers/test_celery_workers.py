@@ -8,11 +8,13 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import pytest
 from celery import Celery
 from kombu import Connection
 
 from errands import REGISTRY
 from fleet import Fleet
+from nexum.broker import publisher
 from nexum.broker.message import TASK
 from nexum.broker.publisher import Publisher
 from nexum.broker.senders import open_sender
@@ -71,7 +73,10 @@ def test_a_flushed_broker_loses_nothing(celery_fleet: Fleet) -> None:
     until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
 
 
-def test_an_idle_worker_of_the_same_machine_needs_no_message(celery_fleet: Fleet) -> None:
+def test_an_idle_worker_of_the_same_machine_needs_no_message(
+    celery_fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "ANSWER_SECONDS", 10)  # who is idle answers, however busy the machine is with others
     fleet = celery_fleet
     fleet.worker()
     _ready(fleet)
@@ -81,7 +86,7 @@ def test_an_idle_worker_of_the_same_machine_needs_no_message(celery_fleet: Fleet
         run = fleet.start("Chain", f"e{number}")
         until(lambda: fleet.status(run) == "COMPLETED", SOON)  # noqa: B023
     until(lambda: bell.answered + bell.sent == 5, SOON)
-    assert bell.answered >= 4
+    assert bell.answered == 5
 
 
 def test_a_message_that_meets_a_busy_process_is_passed_on_to_an_idle_one(celery_fleet: Fleet) -> None:
