@@ -53,7 +53,7 @@ test: $(VENV)/.dev ## The fast tests, on real PostgreSQL, SQLite and Redis
 		--deselect tests/test_house.py --deselect tests/test_architecture.py
 
 .PHONY: thorough
-thorough: $(VENV)/.dev ## The engine again in hostile settings, and every law with all its examples
+thorough: $(VENV)/.dev ## Engine and store again in hostile settings, and every law with all its examples
 	@NEXUM_THOROUGH=1 $(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "hostile or law"
 
 .PHONY: processes

@@ -103,7 +103,7 @@ PROCESSES = frozenset(
 # Laws: the fast suite tries a part of their examples, the thorough one all.
 LAWS = frozenset({"properties", "test_store_verbs_twins"})
 
-# What makes a repetition of the engine's tests: its settings, and a PostgreSQL that may have no functions.
+# What makes a repetition of the tests of engine and store: settings, and a PostgreSQL that may have no functions.
 REPEATED = frozenset({"inbox always", "blobs always", "lease 1 s", "bare"})
 
 
@@ -114,7 +114,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.processes)
         if not LAWS.isdisjoint((item.path.stem, item.path.parent.name)):
             item.add_marker(pytest.mark.law)
-        if item.path.parent.name == "engine" and not REPEATED.isdisjoint(_parameters(item)):
+        if item.path.parent.name in ("engine", "store") and not REPEATED.isdisjoint(_parameters(item)):
             item.add_marker(pytest.mark.hostile)
 
 

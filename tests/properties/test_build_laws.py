@@ -15,6 +15,7 @@ from nexum.compiler.references import expression_of
 from nexum.core.expr.parse import parse
 from nexum.core.expr.spell import spell
 from nexum.core.graph.workflow import parse_graph
+from thorough import examples
 
 
 class Claim(BaseModel):
@@ -81,7 +82,7 @@ def misfits(drawn: list[tuple[str, str, dict[str, str], bool]]) -> int:
     return sum((kind, outputs[source]) not in ACCEPTED for _, _, params, _ in drawn for source, kind in params.items())
 
 
-@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
+@settings(max_examples=examples(100), deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(nodes())
 def test_a_workflow_builds_exactly_when_every_parameter_accepts_its_source(
     drawn: list[tuple[str, str, dict[str, str], bool]],
@@ -95,7 +96,7 @@ def test_a_workflow_builds_exactly_when_every_parameter_accepts_its_source(
     assert [item.code for item in caught.value.diagnostics if item.severity == "error"] == ["NX-B104"] * wrong
 
 
-@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
+@settings(max_examples=examples(100), deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(nodes())
 def test_a_built_graph_reads_back_as_itself(drawn: list[tuple[str, str, dict[str, str], bool]]) -> None:
     assume(not misfits(drawn))
@@ -107,7 +108,7 @@ def test_a_built_graph_reads_back_as_itself(drawn: list[tuple[str, str, dict[str
     assert declared(drawn).build().version == graph.version
 
 
-@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
+@settings(max_examples=examples(100), deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(nodes())
 def test_sources_come_first_and_the_result_is_what_nobody_reads(
     drawn: list[tuple[str, str, dict[str, str], bool]],
@@ -120,7 +121,7 @@ def test_sources_come_first_and_the_result_is_what_nobody_reads(
     assert graph.result == tuple(node.id for node in graph.nodes if node.id not in read)
 
 
-@settings(deadline=None)  # a build takes milliseconds, unless the machine is busy
+@settings(max_examples=examples(100), deadline=None)  # a build takes milliseconds, unless the machine is busy
 @given(conditions)
 def test_a_condition_by_reference_and_its_text_are_one_condition(condition: Any) -> None:
     text = spell(expression_of(condition))
