@@ -86,7 +86,7 @@ def terminate(store: Store, run_id: str, by: By, *, doorbell: Doorbell | None = 
 
 
 def check_typed(run_id: str, typed: str) -> None:
-    """Raise `InputError` NX-R223 unless somebody who wants to terminate a run has typed its short id, or the whole one."""
+    """Raise `InputError` NX-R223 unless somebody who ends a run for good has typed its short id, or the whole one."""
     if typed.strip().lower() not in (run_id[-SHORT:], run_id):
         wanted = Problem("typed", got(typed) if typed.strip() else "nothing", f"the run's short id, {run_id[-SHORT:]}")
         told = f"what was typed is not the id of this run: {wanted.got} was given, {wanted.wanted} is wanted"

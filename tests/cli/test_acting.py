@@ -178,6 +178,16 @@ def test_on_a_terminal_terminating_wants_the_runs_short_id_typed(
     assert ("NX-R223" in done.stderr) == (code == 65)
 
 
+@pytest.mark.parametrize("words", [("terminate",), ("cancel", "--no-compensate")], ids=["terminate", "cancel"])
+def test_in_a_script_no_run_is_ended_for_good_that_is_not_named_in_full(till: Till, words: tuple[str, ...]) -> None:
+    refused = till.nexum(*words, "@last", *WHY)
+    assert (refused.code, till.phase) == (65, Phase.RUNNING)
+    assert "NX-R223" in refused.err
+
+    done = till.nexum(*words, "@last", *WHY, "--confirm", till.run[-8:])
+    assert (done.code, till.phase is Phase.RUNNING) == (0, False)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -165,9 +165,12 @@ RUN = (
     Entry(
         "NX-R223",
         "what was typed is not the run's id",
-        "Terminating a run on a page or at a terminal wants the run's short id typed; something else was.",
+        "Terminating a run, or cancelling it without undoing, wants the run's short id typed; something else was.",
         "A run that is ended at once is not awaited and not undone, and the wrong one is soon clicked on.",
-        ("type the last eight characters of the run's id", "in a script, say `--yes`"),
+        (
+            "type the last eight characters of the run's id",
+            "in a script, name the run by its whole id, or add `--confirm ID`",
+        ),
         exit_code=65,
     ),
     Entry(
