@@ -20,7 +20,7 @@ from functools import partial
 
 from nexum.broker.local import Ring
 from nexum.core.graph.nodes import Effect
-from nexum.core.run.accept import LINGERS
+from nexum.core.run.breaker import breaker_of
 from nexum.crash import crash
 from nexum.engine.engine import Engine
 from nexum.engine.work import Outcome, Succeeded, Work
@@ -32,12 +32,11 @@ from nexum.store.api import Claimed, SessionRow, TaskKey
 from nexum_workers.board import Phase
 from nexum_workers.early import Early
 from nexum_workers.forking import keep_alive
-from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Answer, Limits, Stuck, watch
+from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Answer, Limits, Stuck, watch, watchdog
 from nexum_workers.looping import LoopThread
 from nexum_workers.outage import Outage
 from nexum_workers.serving import Serving
 from nexum_workers.slots import Slots, Turn
-from nexum_workers.watchdog import Watchdog
 
 logger = logging.getLogger("nexum.worker")
 
@@ -45,8 +44,6 @@ ALONE_SECONDS = 0.25  # between two looks without a broker, or while it is down
 NET_SECONDS = 2.0  # between two looks as the safety net beside a broker
 HANDOVER_SECONDS = 1.0  # how long a run that needs the body waits for it before the task is given to others
 GRACE_SECONDS = 5.0  # for an `async` handler to end after its cancellation
-WAKING_SECONDS = 5.0  # for handlers to bring what they have after the process stood still
-LINGERING_SECONDS = LINGERS / 1e6 - 30  # after a deadline: others count with us for longer, and to bite takes its time
 STUCK = 69
 
 
@@ -61,7 +58,7 @@ class Child:
         self._body = threading.Lock()
         self._claiming = threading.Lock()
         self._loop = LoopThread()
-        self._watchdog: Watchdog[Stuck] = Watchdog(self._bite, grace=WAKING_SECONDS, lingers=LINGERING_SECONDS)
+        self._watchdog = watchdog(self._bite)
         self._outage = Outage("the database does not answer", logger)
         self._lost = threading.Event()
         self._closing = threading.Event()
@@ -279,16 +276,21 @@ class Child:
     def _finish(self, work: Work, outcome: Outcome, turn: Turn) -> Work | None:
         """Record, and give what comes next in this slot: the same run's next node, or another's when the turn is over."""
         other, wants_more = None, self.wants_more
-        if wants_more and turn.step():
+        is_over = wants_more and turn.step()
+        # What may open a breaker is told before anything else is begun, which would have asked too early.
+        is_told_first = is_over and breaker_of(work.graph.workflow, work.node) is not None
+        if is_over and not is_told_first:
             other, _ = self._claim_and_begin(self._next)
         watched = self._watchdog.watch(RECORDING, DATABASE_SECONDS)
         try:
-            following = self._record(work, outcome, keep=wants_more and other is None)
+            following = self._record(work, outcome, keep=wants_more and other is None and not is_told_first)
         except Exception:
             logger.exception("a result could not be recorded; its task stays claimed until this process ends")
             following = None
         finally:
             self._watchdog.release(watched)
+        if is_told_first:
+            other, _ = self._claim_and_begin(self._next)
         return other or following
 
     def _record(self, work: Work, outcome: Outcome, *, keep: bool) -> Work | None:

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from nexum.core.run.accept import LINGERS
 from nexum.engine.work import Outcome, Work
 from nexum_workers.outcome import overtime, silence
 from nexum_workers.watchdog import Watchdog
 
 DATABASE_SECONDS = 150.0  # after which a call to the database counts as hung
+WAKING_SECONDS = 5.0  # for handlers to bring what they have after the process stood still
+LINGERING_SECONDS = LINGERS / 1e6 - 30  # after a deadline: others count with us for longer, and to bite takes its time
 
 
 class Answer:
@@ -43,6 +46,11 @@ class Stuck(NamedTuple):
 
 
 RECORDING = Stuck("recording")
+
+
+def watchdog(bite: Callable[[Stuck], None]) -> Watchdog[Stuck]:
+    """A watchdog that bites what lasts too long, but not at once what lasted while the whole process stood still."""
+    return Watchdog(bite, grace=WAKING_SECONDS, lingers=LINGERING_SECONDS)
 
 
 def watch(watchdog: Watchdog[Stuck], work: Work, grace: float, answer: Answer) -> int:

@@ -38,6 +38,7 @@ def figures(attack: Attack, outcome: Outcome, seconds: float, versions: Mapping[
         "met": not missed,
         "missed": missed,
         **asdict(verdict),
+        "runs_wanted": attack.runs,
         "upper_bound_95": round(CONFIDENCE / verdict.runs, 6) if verdict.runs and not missed else None,
         "duplicates_told": outcome.suspected,
         "holds": outcome.doubted,
@@ -125,7 +126,7 @@ def write_page(path: Path, report: Mapping[str, Any], shows: str) -> None:
         "",
         (
             "What the figures mean stands in [the scenarios](../how-to/crash-scenarios.md). Written by "
-            f"`make crash SCENARIO={report['scenario']} RUNS={report['runs']} KILLS={report['kills_wanted']} "
+            f"`make crash SCENARIO={report['scenario']} RUNS={report['runs_wanted']} KILLS={report['kills_wanted']} "
             f"SEED={report['seed']} REPORT=...`."
         ),
         "",

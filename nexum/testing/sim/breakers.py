@@ -44,8 +44,8 @@ class Breakers:
         moved = was.state != after.state
         if after.revision != was.revision + 1:
             self._say("B1", f"breaker {after.name} went from revision {was.revision} to {after.revision}")
-        if (was.forced, was.actor, was.reason) != (after.forced, after.actor, after.reason):
-            return  # a person may do anything
+        if by.startswith("person") or (was.forced, was.actor, was.reason) != (after.forced, after.actor, after.reason):
+            return  # people may do anything
         if moved and (was.state, after.state) not in _MOVES:
             self._say("B1", f"breaker {after.name} went from {was.state} to {after.state}")
         if moved and was.state == CLOSED and not self._has_failed(after):
