@@ -48,7 +48,9 @@ def test_the_same_key_gets_the_first_answer_again_and_acts_once(pay: Fake) -> No
     assert second.json() == first.json()
     assert (first.headers["idempotent-replayed"], second.headers["idempotent-replayed"]) == ("false", "true")
     assert [act["id"] for act in pay.get("/ledger")] == ["re_1"]
-    assert len(pay.get("/requests")) == 2
+    (key,) = {request["key"] for request in pay.get("/requests")}
+    assert len(pay.get("/requests")) == len(pay.get(f"/requests?key={key}")) == 2
+    assert pay.get("/requests?key=another") == []
 
 
 def test_two_keys_are_two_acts(pay: Fake) -> None:

@@ -86,8 +86,8 @@ class Clerk:
         hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, self._evidence(row.run_id, row.path))
         _, claimer = effect_of(self.store, row.key) or (row, None)
         hold.session, hold.proof = (claimer.session, claimer.proof) if claimer is not None else ("", "")
-        asked: list[dict[str, Any]] = self.world.provider.get("/requests")
-        hold.modes = tuple(request["mode"] for request in asked if request["key"] == row.key and request["mode"])
+        asked: list[dict[str, Any]] = self.world.provider.get(f"/requests?key={row.key}")
+        hold.modes = tuple(request["mode"] for request in asked if request["mode"])
         return hold
 
     def complete(self) -> None:

@@ -4,7 +4,7 @@
     POST /mails   {to, subject, body}              -> {id: ml_1, ...}          with Idempotency-Key
     GET  /refunds?key=...|order_id=...             -> what was executed (seen after `lag` seconds); GET /mails likewise
     GET  /purchases/<order>                        -> from the file `--purchases`; `history_bytes` grows a long history
-    GET  /ledger, GET /requests                    -> for whoever judges
+    GET  /ledger, GET /requests?key=...            -> for whoever judges
     POST /rules [...], GET|POST /settings {...}    -> for whoever directs: `dedupe`, `key_ttl`, `lag`
 
 A request is treated badly by a rule (`POST /rules`, file `--rules`) or by its header `X-Fake-Mode`, see `MODES`; with
@@ -67,7 +67,9 @@ class Provider:
         if asked.path == "/ledger":
             return Reply([dataclasses.asdict(act) for act in self.ledger.acts])
         if asked.path == "/requests":
-            return Reply(self._requests)
+            key = asked.query.get("key")
+            with self._lock:
+                return Reply([request for request in self._requests if key in (None, request["key"])])
         if asked.path in _ACTS:
             return Reply(self._find(asked))
         if asked.path.startswith("/purchases/"):
