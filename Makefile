@@ -7,7 +7,8 @@
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-WORKERS ?= 2
+# One more test process than a small machine has cores, for some of them wait.
+WORKERS ?= 3
 RUNS ?= 50
 KILLS ?= 10
 SCENARIO ?= dedupe
@@ -49,16 +50,16 @@ dev: $(VENV)/.runtime ## Dashboard, scheduler and a worker on SQLite, reloading 
 
 .PHONY: test
 test: $(VENV)/.dev ## The fast tests, on real PostgreSQL, SQLite and Redis
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "not processes and not hostile" \
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/browser -m "not processes and not hostile" \
 		--deselect tests/test_house.py --deselect tests/test_architecture.py
 
 .PHONY: thorough
 thorough: $(VENV)/.dev ## Engine and store again in hostile settings, and every law with all its examples
-	@NEXUM_THOROUGH=1 $(BIN)/python -m pytest -q -n $(WORKERS) --ignore tests/browser -m "hostile or law"
+	@NEXUM_THOROUGH=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/browser -m "hostile or law"
 
 .PHONY: processes
 processes: $(VENV)/.dev ## The tests that start, kill and wait for whole processes
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore tests/browser -m processes
+	@$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore tests/browser -m processes
 
 .PHONY: check
 check: $(VENV)/.dev ## Format, lint, types, layers, house rules
