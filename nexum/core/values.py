@@ -19,3 +19,8 @@ class Ref(NamedTuple):
     hash: str
     size: int
     seq: int = BLOB
+
+
+def placed(ref: Ref | None, seq: int) -> Ref | None:
+    """A reference from the body of event `seq`, with that number where it means `HERE`."""
+    return ref._replace(seq=seq) if ref is not None and ref.seq == HERE else ref

@@ -39,9 +39,9 @@ from nexum.core.run.events import (
     TimerFired,
 )
 from nexum.core.run.standing import span
-from nexum.core.values import Ref
+from nexum.core.values import Ref, placed
 from nexum.readouts.document import Document, Instant, PayloadView, View
-from nexum.readouts.history import body_of, placed
+from nexum.readouts.history import body_of
 from nexum.readouts.payload import Bodies, read
 from nexum.store import reading
 from nexum.store.reading import ToldRow

@@ -18,7 +18,7 @@ from nexum.core.run.events import (
     NodeFailed,
     ReconcileRequested,
 )
-from nexum.core.values import HERE
+from nexum.core.values import placed
 from nexum.readouts.document import Instant, View
 from nexum.readouts.history import body_of
 from nexum.readouts.payload import Bodies
@@ -116,8 +116,8 @@ def _said(bodies: Bodies, event: ToldRow, body: NodeCompleted) -> str:
     """Why the provider cannot tell, in the handler's words: a payload, for those who may read payloads."""
     if body.answer != "cannot_tell":
         return ""
-    view = bodies.view("", body.output._replace(seq=event.seq) if body.output.seq == HERE else body.output)
-    return str(view.value) if view.given else ""
+    view = bodies.maybe("", placed(body.output, event.seq))
+    return str(view.value) if view is not None and view.given else ""
 
 
 def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0) -> MomentView:

@@ -33,7 +33,7 @@ from nexum.core.run.events import (
 from nexum.core.run.fold import Event, fold
 from nexum.core.run.state import State
 from nexum.core.run.transitions import IllegalEventError
-from nexum.core.values import HERE, Ref
+from nexum.core.values import Ref, placed
 from nexum.store.reading import ToldRow
 
 GENESIS = bytes(32)
@@ -122,11 +122,6 @@ def tell(run_id: str, tenant: str, rows: Sequence[ToldRow]) -> History:
 def body_of(row: ToldRow) -> Body:
     """The event's body. Raises `KeyError` for a type that this engine does not know."""
     return decode(row.type, Cell(row.path, row.visit, row.item), row.body)
-
-
-def placed(ref: Ref | None, seq: int) -> Ref | None:
-    """A reference with the number of the event that carries it."""
-    return ref._replace(seq=seq) if ref is not None and ref.seq == HERE else ref
 
 
 def stories_of(history: History, node_id: str) -> list[CellStory]:

@@ -38,7 +38,7 @@ from nexum.core.run.noting import noted
 from nexum.core.run.places import call_name, cell_of_timer, inner_of, parent_of, timer_of
 from nexum.core.run.state import CellState, CellStatus, Requested, State
 from nexum.core.run.transitions import next_cell, next_phase
-from nexum.core.values import HERE, Ref
+from nexum.core.values import placed
 
 _DECISIONS = frozenset(
     {
@@ -87,10 +87,6 @@ def fold(state: State, event: Event) -> State:
     return _FOLDS[type(body).__name__](state, event)
 
 
-def _place(ref: Ref | None, event: Event) -> Ref | None:
-    return ref._replace(seq=event.seq) if ref is not None and ref.seq == HERE else ref
-
-
 def _started(state: State, event: Event) -> State:
     body: Any = event.body
     assert isinstance(body, RunStarted)
@@ -99,7 +95,7 @@ def _started(state: State, event: Event) -> State:
         workflow=body.workflow,
         version=body.version,
         run_key=body.run_key,
-        input=_place(body.input, event),
+        input=placed(body.input, event.seq),
     )
 
 
@@ -169,7 +165,7 @@ def _completed(state: State, event: Event) -> State:
     assert isinstance(body, NodeCompleted)
     state = _known_call(state, body.cell)
     told = {"answer": body.answer, "answered_at": event.at} if body.answer else {}
-    output = _place(body.output, event)
+    output = placed(body.output, event.seq)
     at = state.cells.get(body.cell)
     state = _finish(state, body.cell, "NodeCompleted", output=output, reference=body.reference, **told)
     if at is None or at.kind != "effect":
@@ -219,7 +215,7 @@ def _attempt_failed(state: State, event: Event) -> State:
     assert isinstance(body, AttemptFailed)
     before = state.cells[body.cell]
     error = replace(body.error, trace="")
-    raw = _place(body.raw, event)
+    raw = placed(body.raw, event.seq)
     after = before._replace(
         status=next_cell(before.status, "AttemptFailed"),
         error=error,
@@ -283,7 +279,7 @@ def _resolved(state: State, event: Event) -> State:
     body = event.body
     assert isinstance(body, DoubtResolved)
     if body.outcome == "happened":
-        output = _place(body.output, event)
+        output = placed(body.output, event.seq)
         at = state.cells[body.cell]
         state = _finish(
             state, body.cell, "NodeCompleted", output=output, reference=body.reference, doubtful=False, proposed=None
@@ -345,7 +341,7 @@ def _cancel(state: State, event: Event) -> State:
 
 def _requested(state: State, event: Event) -> State:
     body: Any = event.body
-    output = _place(getattr(body, "output", None), event)
+    output = placed(getattr(body, "output", None), event.seq)
     return state._replace(
         requested=Requested(body.cell, _WISHES[type(body)], body.reason, output, getattr(body, "not_before", 0))
     )

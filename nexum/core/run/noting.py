@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from nexum.core.run.events import DoubtProposed, ReconcileRequested, SenderEnded
 from nexum.core.run.state import CellState, Proposal
-from nexum.core.values import HERE
+from nexum.core.values import placed
 
 Note = DoubtProposed | ReconcileRequested | SenderEnded
 
@@ -16,8 +16,7 @@ def noted(at: CellState, body: Note, seq: int, now: int) -> CellState:
             return at._replace(quiet_from=body.quiet_from, proof="ended")
         case ReconcileRequested():
             return at._replace(ask_now=True)
-        case DoubtProposed(output=output):
-            own = output is not None and output.seq == HERE
-            kept = output._replace(seq=seq) if own and output is not None else output
-            made = Proposal(seq, now, body.by, body.outcome, kept, body.reference, body.evidence)
+        case DoubtProposed():
+            output = placed(body.output, seq)
+            made = Proposal(seq, now, body.by, body.outcome, output, body.reference, body.evidence)
             return at._replace(proposed=made)
