@@ -16,9 +16,10 @@ from nexum.core.graph.workflow import AnyNode
 from nexum.core.ids import call_key
 from nexum.core.run.accept import SAFE_SHARE
 from nexum.core.run.codec import encode_mail
-from nexum.core.run.events import Body, Cell, EffectInDoubt, Error, NodeCompleted
+from nexum.core.run.events import Body, EffectInDoubt, Error, NodeCompleted
 from nexum.core.run.places import call_of
 from nexum.core.run.state import CellStatus, State
+from nexum.engine.changes import cell_of_task
 from nexum.engine.patience import patiently
 from nexum.engine.quiet import alive_until
 from nexum.engine.reports import TEXT_MAX, Report, dedupe_of, keep, outcome_report
@@ -188,18 +189,18 @@ def doubts_of(state: State, task: TaskKey, node: AnyNode, calls: Sequence[OpenCa
     doubted = []
     for call in calls:
         place = task._replace(path=call.path)
-        at = state.cells.get(_cell(place))
+        at = state.cells.get(cell_of_task(place))
         if at is None or not at.status.is_terminal:
             doubted.append(call)
         if at is None or at.status is CellStatus.ATTEMPT_FAILED:
-            facts.append((place, EffectInDoubt(_cell(place), task.attempt, _evidence(node))))
+            facts.append((place, EffectInDoubt(cell_of_task(place), task.attempt, _evidence(node))))
     return [*facts, (task, _in_doubt(task, doubted))] if doubted else []
 
 
 def doubt_mail(task: TaskKey, call: OpenCall, evidence: str, actor: str, trace: str = "") -> Mail:
     """The fact that nobody knows whether a call was made."""
     place = task._replace(path=call.path)
-    body = EffectInDoubt(_cell(place), task.attempt, evidence)
+    body = EffectInDoubt(cell_of_task(place), task.attempt, evidence)
     return Mail(task.run_id, dedupe_of(place, body), "EffectInDoubt", encode_mail(body), actor=actor, trace=trace)
 
 
@@ -216,12 +217,8 @@ def _doubt_all(store: Store, task: TaskKey, node: AnyNode, calls: Sequence[OpenC
 
 def _in_doubt(task: TaskKey, calls: Sequence[OpenCall], why: str = "") -> EffectInDoubt:
     evidence = "; ".join(f"{call.path} may have been made" for call in calls)
-    return EffectInDoubt(_cell(task), task.attempt, f"{evidence}{why}"[:2_000])
+    return EffectInDoubt(cell_of_task(task), task.attempt, f"{evidence}{why}"[:2_000])
 
 
 def _evidence(node: AnyNode) -> str:
     return f"{node.id} was to make it, and nothing tells whether it did"
-
-
-def _cell(task: TaskKey) -> Cell:
-    return Cell(task.path, task.visit, task.item)

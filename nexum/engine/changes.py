@@ -94,6 +94,11 @@ def task_key(run_id: str, cell: Cell, at: CellState) -> TaskKey:
     return TaskKey(run_id, cell.path, cell.visit, cell.item, at.attempt)
 
 
+def cell_of_task(task: TaskKey) -> Cell:
+    """The cell that a task executes an attempt of."""
+    return Cell(task.path, task.visit, task.item)
+
+
 def _new_task(plan: Plan, state: State, cell: Cell, at: CellState, key: TaskKey) -> NewTask:
     task = task_of(plan, cell, at)
     node = plan.node_at(cell.path)

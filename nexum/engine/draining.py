@@ -184,15 +184,12 @@ class _Round:
         if mail.payload and isinstance(message, NodeCompleted | DoubtResolved | SkipRequested) and message.output:
             known.remember(message.output.hash, mail.payload)
         message = seen_by_claims(self._held, known.state, message, self._now, self._calls)
-        for key, told in self._doubted(message):
-            self.append(told, _own_mail(key, told))
+        grown = self._grown(message)
+        if doubted := self._doubted(grown):
+            for key, told in doubted:
+                self.append(told, _own_mail(key, told))
+            grown = self._grown(message)  # from where the run stands now
         before = known.state
-        try:
-            grown = grow(self._store, known, message, self._now)
-        except UnavailableError:
-            raise
-        except Exception as error:  # noqa: BLE001 (whatever deciding raises, the fact is kept and the run is suspended)
-            grown = _suspended(known, message, error, self._now)
         crash("advance.after_decide", run=mail.run_id)
         fact = grown.events[0].body
         rows = seal(
@@ -226,6 +223,14 @@ class _Round:
         self._result.ready.extend((task.queue, task.key) for task in added if task.not_before <= self._now)
         for key, told in self._stopped(grown):
             self.append(told, _own_mail(key, told))
+
+    def _grown(self, message: Body) -> Grown:
+        try:
+            return grow(self._store, self._known, message, self._now)
+        except UnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 (whatever deciding raises, the fact is kept and the run is suspended)
+            return _suspended(self._known, message, error, self._now)
 
     def _settled(self, grown: Grown, payload: bytes) -> tuple[SettledEffect, ...]:
         """What results and resolved doubts make of effects; `payload` is what the fact has brought.
@@ -261,16 +266,10 @@ class _Round:
         """The calls of a node whose outcome nobody knows."""
         return self._store.open_calls(task) if makes_calls(self._known.plan.node_at(task.path)) else ()
 
-    def _doubted(self, message: Body) -> list[tuple[TaskKey, Body]]:
-        """What must be known before this message ends a node that journals calls: that calls of it may have been made."""
+    def _doubted(self, grown: Grown) -> list[tuple[TaskKey, Body]]:
+        """What must be known before these events end a node that journals calls: that calls of it may have been made."""
         known = self._known
         if not known.plan.calls:
-            return []
-        try:
-            grown = grow(self._store, known, message, self._now)
-        except UnavailableError:
-            raise
-        except Exception:  # noqa: BLE001 (it is decided again in a moment, and the run suspended)
             return []
         found: list[tuple[TaskKey, Body]] = []
         for cell in (event.body.cell for event in grown.events if isinstance(event.body, NodeFailed | NodeCancelled)):

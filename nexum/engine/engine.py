@@ -10,6 +10,7 @@ import logging
 import threading
 
 from nexum.broker.doorbell import Doorbell
+from nexum.core.graph.workflow import AnyNode
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellState, CellStatus, State
 from nexum.core.values import INLINE_MAX
@@ -17,10 +18,10 @@ from nexum.crash import crash
 from nexum.engine.begun import Begun
 from nexum.engine.breaking import Breakers
 from nexum.engine.calls import makes_calls, report_of
-from nexum.engine.changes import changes
+from nexum.engine.changes import cell_of_task
 from nexum.engine.clock import StoreClock
 from nexum.engine.completing import complete_within, settled
-from nexum.engine.draining import drain, grow, needs_drain
+from nexum.engine.draining import drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.handing import announce, work_of
 from nexum.engine.late import record_late
@@ -28,17 +29,8 @@ from nexum.engine.loading import current, keep_snapshot
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
 from nexum.engine.patience import patiently
 from nexum.engine.quiet import quiet_after
-from nexum.engine.reports import (
-    Report,
-    as_accepted,
-    claim_report,
-    claimed_key,
-    dedupe_of,
-    hash_of,
-    record_of,
-    stop_report,
-)
-from nexum.engine.seal import seal
+from nexum.engine.reports import Report, claim_report, claimed_key, record_of, stop_report
+from nexum.engine.stepping import step_of
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
 from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Waits, Work
 from nexum.errors import ConfigurationError, NexumError, UnavailableError
@@ -74,7 +66,8 @@ class Engine:
         self.graphs = Graphs(store)
         self._doorbell = doorbell
         self._inline_max, self._every = inline_max, snapshot_every
-        self._actor, self._always_drain = actor or session, always_drain
+        self._actor = actor or session
+        self._always_drain = always_drain
         self._memory = Memory()
         self._breakers = Breakers(store)
         self._clock = StoreClock()
@@ -121,12 +114,7 @@ class Engine:
                 return self._go_on(work, reported, keep=keep)
             report = patiently(lambda: report_of(self.store, work, reported, self._now(), self._inline_max))
             self._folded = True
-            known = self._memory.get(work.task.run_id)
-            if known is None or self._always_drain or makes_calls(work.node):  # behind the facts of its calls
-                self._record_and_drain(report, work.trace)
-                following = None
-            else:
-                following = self._settle(known, report, keep=keep)
+            following = self._tell(self._memory.get(work.task.run_id), report, work.node, work.trace, keep=keep)
             # only now: a result that could not be recorded is offered again, and its task must not be adopted meanwhile
             self._begun.end(work.task, work.token, folded=self._folded)
             self._breakers.tell(work, outcome)  # last: nothing may stand between an answer and its record
@@ -201,7 +189,8 @@ class Engine:
             self._begun.end(work.task, work.token)
             self._breakers.forget(work)
             try:
-                if self.store.release(self.session, *work[:2], pause=pause, waits_for=waits_for) and not pause:
+                back = self.store.release(self.session, work.task, work.token, pause=pause, waits_for=waits_for)
+                if back and not pause:
                     self._doorbell.ring(work.graph.queue, work.task)
             except UnavailableError as error:
                 log.warning("%s could not be given back: %s", work.task, error.message)
@@ -215,17 +204,17 @@ class Engine:
         if known.state.suspended:
             self._put_aside(task, claimed.token)
             return None
-        cell = Cell(task.path, task.visit, task.item)
+        cell = cell_of_task(task)
         at = known.state.cells.get(cell)
         if at is None or at.attempt != task.attempt or known.state.phase.is_ended:
             self._discard(claimed)
             return None
         report = claim_report(self.store, claimed, tenant=known.state.tenant)
-        if report is None and at.status is CellStatus.STOPPING:
-            quiet = quiet_after(claimed) if claimed.deliveries > 1 else 0
-            return self._stop(known, cell, at, task, claimed.token, quiet)
         if report is not None:
             return self._settle(known, report, keep=True)
+        if at.status is CellStatus.STOPPING:
+            quiet = quiet_after(claimed) if claimed.deliveries > 1 else 0
+            return self._stop(known, cell, at, task, claimed.token, quiet)
         if at.status is not CellStatus.SCHEDULED:
             self._discard(claimed)
             return None
@@ -233,55 +222,28 @@ class Engine:
 
     def _settle(self, known: Known, report: Report, *, keep: bool) -> Work | None:
         """The fast path; whatever goes wrong in it is answered with `record` and the slow path."""
-        state = known.state
+        run_id, path = known.state.run_id, report.task.path
         try:
             now = self._now()
-            if report.payload:
-                known.remember(hash_of(report), report.payload)
-            grown = grow(self.store, known, report.message, now)
-            if any(needs_drain(event.body) for event in grown.events):
-                self._record_and_drain(report, known.trace)
-                return None
-            rows = seal(
-                state,
-                known.hash,
-                grown.events,
-                dedupe=dedupe_of(report.task, report.message),
-                payload=report.payload,
-                actor=self._actor,
-                trace=known.trace,
-            )
-            made = changes(
-                known.plan,
-                state,
-                grown.state,
-                grown.events,
-                rows,
-                expected=known.hash,
-                also_drop=report.task,
-                claim=keep,
-                now=grown.state.now,
-            )
-            fact = grown.events[0].body
-            body = rows[0].body if fact is report.message else b""
-            recorded = record_of(report, session=self.session, trace=known.trace, at=grown.state.now, body=body)
-            record = as_accepted(recorded, fact)
+            step = step_of(self.store, known, report, session=self.session, actor=self._actor, now=now, claim=keep)
         except UnavailableError:
             raise
         except Exception:
             log.exception("deciding failed; the result is recorded and the run takes the slow path")
+            step = None
+        if step is None:
             self._record_and_drain(report, known.trace)
             return None
-        crash("step.before_commit", run=state.run_id, node=report.task.path)
+        crash("step.before_commit", run=run_id, node=path)
         try:
-            answer = self.store.step(record, made)
-            crash("step.after_commit", run=state.run_id, node=report.task.path)
+            answer = self.store.step(step.record, step.made)
+            crash("step.after_commit", run=run_id, node=path)
         except Exception:
             log.exception("the step was not answered; the result is recorded and the run takes the slow path")
-            self.may_have_lost |= made.claim >= 0  # with the answer went the news of what the step has claimed
+            self.may_have_lost |= step.made.claim >= 0  # with the answer went the news of what the step has claimed
             self._record_and_drain(report, known.trace)
             return None
-        return self._after_step(known, made, answer, grown.state)
+        return self._after_step(known, step.made, answer, step.state)
 
     def _after_step(self, known: Known, made: Advance, answer: StepAnswer, state: State) -> Work | None:
         self._clock.set(answer.now)
@@ -324,22 +286,25 @@ class Engine:
             known = fresh
         if claimed is None:
             return None
-        cell = Cell(claimed.path, claimed.visit, claimed.item)
+        cell = cell_of_task(claimed)
         at = known.state.cells[cell]
         if at.status is CellStatus.STOPPING and at.attempt == claimed.attempt:
             return self._stop(known, cell, at, claimed, FIRST_TOKEN, 0)
         if at.status is not CellStatus.SCHEDULED or at.attempt != claimed.attempt:
             return None
-        max_run = made.new_tasks[made.claim].max_run
-        return self._work(known, cell, at, claimed, FIRST_TOKEN, 1, max_run)
+        return self._work(known, cell, at, claimed, FIRST_TOKEN, 1, made.new_tasks[made.claim].max_run)
 
     def _stop(self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, quiet: int) -> Work | None:
         """A claimed attempt that was asked to stop before its handler began; `quiet` as in `stop_report`."""
         key = claimed_key(known.plan, cell, at)
         report = stop_report(task, token, tenant=known.state.tenant, key=key, claimed=True, quiet=quiet)
-        if not makes_calls(known.plan.node_at(cell.path)):
-            return self._settle(known, report, keep=True)
-        self._record_and_drain(report, known.trace)  # behind the facts of its calls
+        return self._tell(known, report, known.plan.node_at(cell.path), known.trace, keep=True)
+
+    def _tell(self, known: Known | None, report: Report, node: AnyNode, trace: str, *, keep: bool) -> Work | None:
+        """Report how an attempt ended, and give what comes next if it was claimed in the same commit."""
+        if known is not None and not self._always_drain and not makes_calls(node):
+            return self._settle(known, report, keep=keep)
+        self._record_and_drain(report, trace)  # behind the facts of the node's calls
         return None
 
     def _go_on(self, work: Work, outcome: Committed | TakenBack, *, keep: bool) -> Work | None:
@@ -376,8 +341,6 @@ class Engine:
     def _give_up(self, run_id: str, error: Exception, claim: Claim | None) -> None:
         self._memory.forget(run_id)
         patiently(lambda: give_up(self.store, run_id, error, session=self.session, claim=claim))
-
-    # reading
 
     def _work(
         self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, deliveries: int, max_run: int

@@ -12,6 +12,7 @@ from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellState
 from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
 from nexum.crash import crash
+from nexum.engine.changes import cell_of_task
 from nexum.engine.quiet import quiet_after, reported_by_all
 from nexum.engine.work import Failed, Reported, Succeeded
 from nexum.store.api import Claimed, EffectOutcome, Mail, Record, Store, TaskKey
@@ -45,7 +46,7 @@ def outcome_report(
     `key` is that of an effect ("" for other kinds); `alive` is the instant until which another process that was given this
     attempt may still send it (0: nobody was given it): that this one sent nothing proves nothing then.
     """
-    cell = Cell(task.path, task.visit, task.item)
+    cell = cell_of_task(task)
     journal = Ref(store.put_blob(tenant, outcome.journal), len(outcome.journal)) if outcome.journal else None
     match outcome:
         case Succeeded():
@@ -101,7 +102,7 @@ def _failed_effect(tenant: str, key: str, token: int, outcome: Failed, alive: in
 def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | None:
     """The report of a claim that needs no handler: a key that is recorded, contradicted, or in doubt."""
     task = claimed.key
-    cell = Cell(task.path, task.visit, task.item)
+    cell = cell_of_task(task)
     match claimed.effect:
         case "reuse":
             inline = claimed.result
@@ -134,7 +135,7 @@ def stop_report(task: TaskKey, token: int, *, tenant: str, key: str, claimed: bo
 
     `quiet` is the instant from which a process that had this attempt before it died cannot send any more (0: none had it).
     """
-    cell = Cell(task.path, task.visit, task.item)
+    cell = cell_of_task(task)
     if key and quiet:
         evidence = "it was to be stopped; a process that died may have sent it"
         doubt = EffectInDoubt(cell, task.attempt, evidence, "reported", quiet)

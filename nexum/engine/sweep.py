@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from nexum.broker.doorbell import Doorbell
 from nexum.core.run.accept import SAFE_SHARE
 from nexum.core.run.codec import encode_mail
-from nexum.core.run.events import AttemptFailed, Body, Cell, EffectInDoubt, Error, SenderEnded, TimerFired
+from nexum.core.run.events import AttemptFailed, Body, EffectInDoubt, Error, SenderEnded, TimerFired
 from nexum.crash import crash
 from nexum.engine.calls import doubt_mail
+from nexum.engine.changes import cell_of_task
 from nexum.engine.draining import BUSY, drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.memory import SNAPSHOT_EVERY
@@ -113,7 +114,7 @@ class Sweeper:
             if held.policy and not self._may_repeat(held):
                 evidence = f"the process that may have sent it died (delivery {held.claimed.deliveries})"
                 proof = "expired" if held.expired else "ended"
-                body = EffectInDoubt(_cell(key), key.attempt, evidence, proof, quiet_from(held))
+                body = EffectInDoubt(cell_of_task(key), key.attempt, evidence, proof, quiet_from(held))
                 crash("sweep.doubt.before", run=key.run_id)
                 if self._store.doubt(key, held.claimed.token, self._mail(key, body)):
                     crash("sweep.doubt.after", run=key.run_id)
@@ -124,7 +125,7 @@ class Sweeper:
                 runs[key.run_id] = None
             elif held.claimed.deliveries >= self._bound(held):
                 message = f"{key.path} killed its worker process {held.claimed.deliveries} times"
-                poison = AttemptFailed(_cell(key), key.attempt, Error("NX-R206", message, type="Poison"))
+                poison = AttemptFailed(cell_of_task(key), key.attempt, Error("NX-R206", message, type="Poison"))
                 crash("sweep.poison.before", run=key.run_id)
                 self._store.post(self._mail(key, poison))
                 crash("sweep.poison.after", run=key.run_id)
@@ -136,7 +137,7 @@ class Sweeper:
     def _proven_dead(self, runs: dict[str, None]) -> None:
         """Whoever waits for a silent sender to be dead for certain is told that it is."""
         for found in self._store.proven_dead(BATCH):
-            key, cell = found.key, _cell(found.key)
+            key, cell = found.key, cell_of_task(found.key)
             body = encode_mail(SenderEnded(cell, key.attempt, found.ended_at))
             dedupe = f"ended|{cell.path}|{cell.visit}|{cell.item}|{key.attempt}"
             if self._store.post(Mail(key.run_id, dedupe, "SenderEnded", body, actor=self._actor)):
@@ -160,7 +161,7 @@ class Sweeper:
         ]
         if doubted:
             said = "; ".join(f"{call.path} may have been made" for call in doubted)
-            self._store.post(self._mail(key, EffectInDoubt(_cell(key), key.attempt, f"{said}: {evidence}")))
+            self._store.post(self._mail(key, EffectInDoubt(cell_of_task(key), key.attempt, f"{said}: {evidence}")))
         return bool(doubted)
 
     def _is_folded(self, run_id: str, report: SweepReport) -> bool:
@@ -194,7 +195,7 @@ class Sweeper:
         for key, _queue in self._store.late_starts(BATCH):
             error = Error("NX-R203", f"{key.path} was not started in time", type="Timeout", retryable=True)
             crash("sweep.late_starts.before", run=key.run_id)
-            if self._store.expire_start(key, self._mail(key, AttemptFailed(_cell(key), key.attempt, error))):
+            if self._store.expire_start(key, self._mail(key, AttemptFailed(cell_of_task(key), key.attempt, error))):
                 crash("sweep.late_starts.after", run=key.run_id)
                 report.late_starts += 1
                 runs[key.run_id] = None
@@ -225,7 +226,3 @@ class Sweeper:
 
     def _mail(self, key: TaskKey, body: Body) -> Mail:
         return Mail(key.run_id, dedupe_of(key, body), type(body).__name__, encode_mail(body), actor=self._actor)
-
-
-def _cell(key: TaskKey) -> Cell:
-    return Cell(key.path, key.visit, key.item)

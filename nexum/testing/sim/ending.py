@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellStatus, State
 from nexum.engine.calls import READ
+from nexum.engine.changes import cell_of_task
 from nexum.testing.sim.journals import INSIDE
 from nexum.testing.sim.people import for_people
 
@@ -55,7 +56,7 @@ def judge(world: World) -> None:
         say("I24", f"mail {letter.dedupe} of run {letter.run_id} lies in the inbox")
     for task in tables.tasks.rows.values():
         run = world.monitor.runs[task.run_id]
-        waits = Cell(task.path, task.visit, task.item) in _wait_for_doubts(world, run.state)
+        waits = cell_of_task(task.key) in _wait_for_doubts(world, run.state)
         if task.state == "READY" and waits and not world.people:
             continue
         say("I24", f"task {task.key} is {task.state} by {task.session or 'nobody'}")
