@@ -108,7 +108,7 @@ class Engine:
         with self._lock:
             reported = settled(self.store, work, outcome)
             if isinstance(reported, Waits):
-                self.release(work, pause=CALL_PAUSE, waits_for=reported.call)
+                self._give_back(work, reported.call)
                 reported = TakenBack()  # with what it has journaled before
             if isinstance(reported, Committed | TakenBack):
                 return self._go_on(work, reported, keep=keep)
@@ -183,18 +183,26 @@ class Engine:
         for queue, key in done.ready:
             self._doorbell.ring(queue, key)
 
-    def release(self, work: Work, *, pause: int = 0, waits_for: str = "") -> None:
-        """Give work back that left nothing behind, for `pause` us; what cannot be given back now is found by `adopt`."""
+    def release(self, work: Work, *, pause: int = 0) -> None:
+        """Give work back that was not begun, for `pause` us; what cannot be given back now is found by `adopt`."""
         with self._lock:
             self._begun.end(work.task, work.token)
             self._breakers.forget(work)
             try:
-                back = self.store.release(self.session, work.task, work.token, pause=pause, waits_for=waits_for)
-                if back and not pause:
+                if self.store.release(self.session, work.task, work.token, pause=pause) and not pause:
                     self._doorbell.ring(work.graph.queue, work.task)
             except UnavailableError as error:
                 log.warning("%s could not be given back: %s", work.task, error.message)
                 self.may_have_lost = True
+
+    def _give_back(self, work: Work, call: str) -> None:
+        """Give work back that waits for a call of another run.
+
+        It was executed, so it must not be adopted, which would execute it again under the same token.
+        """
+        held = (self.session, work.task, work.token)
+        patiently(lambda: self.store.release(*held, pause=CALL_PAUSE, waits_for=call))
+        self._breakers.forget(work)
 
     # the step
 

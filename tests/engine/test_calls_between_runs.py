@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,7 @@ from doubtful import serve
 from nexum.client.interventions import By, terminate
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellStatus, Phase
+from nexum.errors import UnavailableError
 from nexum.readouts.run import read_run
 from nexum.sdk.io import IO
 from nexum.store.api import Store
@@ -80,6 +82,38 @@ def test_a_call_that_another_run_is_making_is_come_back_to(desk: Desk) -> None:
     assert desk.driver.output(runs[0], "once") == desk.driver.output(run, "once")
     assert desk.driver.state(runs[0]).cells[Cell("once")].attempt == 1
     assert len(SENT) == 1
+
+
+def test_a_handler_that_waits_for_a_call_is_given_back_however_long_the_database_is_away(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Adopted, it would be executed again under the token under which it has been executed."""
+    other, asked, runs = Desk(desk.driver.store, "s2"), [], []
+    release = desk.driver.store.release
+
+    def away(*named: Any, **options: Any) -> bool:
+        asked.append(named)
+        if len(asked) == 1:
+            raise UnavailableError("gone")
+        return release(*named, **options)
+
+    def slow(order: str) -> Receipt:
+        second = desk.start(KEYED)
+        work = other.begin(KEYED)
+        with monkeypatch.context() as patched:
+            patched.setattr(desk.driver.store, "release", away)
+            other.driver.engine.finish(work, other.execute(work))
+        assert other.driver.engine.adopt() == []
+        assert not other.driver.engine.may_have_lost
+        runs.append(second)
+        return Receipt(id="re")
+
+    ACTS.update(book=lambda order, io: io.call(slow, order.number))
+    desk.start(KEYED)
+    desk.play(KEYED)
+
+    assert len(asked) == 2
+    until(lambda: desk.play(KEYED) or desk.driver.state(runs[0]).phase is Phase.COMPLETED)
 
 
 def test_a_call_that_another_run_left_behind_is_this_runs_doubt(desk: Desk) -> None:
