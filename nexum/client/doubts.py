@@ -20,6 +20,7 @@ from nexum.client.four_eyes import changed, needs_two, second_of, waiting_for
 from nexum.client.start import MAX_PAYLOAD
 from nexum.core.canonical import NotCanonicalError, from_bytes, sha256_hex, storable_bytes
 from nexum.core.graph.nodes import Effect
+from nexum.core.run.calls import undecidable
 from nexum.core.run.codec import decode, encode_mail
 from nexum.core.run.events import Cell, DoubtProposed, DoubtResolved
 from nexum.core.run.places import call_name, parent_of
@@ -173,6 +174,9 @@ def _doubtful(store: Store, known: Known, decision: Decision) -> tuple[CellState
         raise NexumError(f"the run has no effect at {place_of(decision.cell)}", code="NX-E404", where=_where(decision))
     if at.status is not CellStatus.IN_DOUBT:
         raise _not_in_doubt(store, known, decision)
+    if why := undecidable(known.state, decision.cell):
+        told = f"nobody can decide about the effect at {place_of(decision.cell)} yet: {why}"
+        raise ConflictError(told, code="NX-E409", where=_where(decision))
     node = known.plan.node_at(decision.cell.path)
     assert isinstance(node, Effect)
     return at, node

@@ -150,6 +150,38 @@ def test_a_node_waits_for_the_last_of_its_doubts_when_one_is_given_up(desk: Desk
     assert [act for act, _ in SENT] == ["send o-1", "send o-1"]
 
 
+def test_nobody_decides_about_a_call_while_its_node_may_still_act(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Given up now, a call to a provider that dedupes would be sent again by the attempt that is delivered again."""
+    ACTS.update(book=lambda order, io: io.call(send, order.number, provider=HOUR))
+    run = desk.start()
+    for _ in range(2):
+        work = desk.begin()
+        desk.driver.engine.finish(work, desk.execute(work), keep=False)
+    work = desk.begin()
+    outcome = desk.execute(work)
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.driver.store, "record", _dies)  # the call is in doubt, and its node was about to be
+        with pytest.raises(KeyboardInterrupt):
+            desk.driver.engine.finish(work, outcome)
+    desk.driver.engine.drain(run)
+    assert (desk.status(run, "book"), desk.status(run, SEND)) == (CellStatus.SCHEDULED, CellStatus.IN_DOUBT)
+
+    with pytest.raises(ConflictError, match="book still has an attempt under way") as refused:
+        desk.resolve(run, SEND, "abandon")
+    assert refused.value.code == "NX-E409"
+    desk.die()
+    other = Desk(desk.driver.store, "s2")
+    other.play()
+    other.resolve(run, SEND, "abandon")
+
+    assert (other.status(run, "book"), other.status(run, SEND)) == (CellStatus.FAILED, CellStatus.FAILED)
+    assert len(SENT) == 3
+
+
+def _dies(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_call_that_comes_into_doubt_a_second_time_is_decided_a_second_time(desk: Desk) -> None:
     ACTS.update(book=lambda order, io: io.call(send, order.number))
     run = desk.start()

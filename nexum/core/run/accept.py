@@ -12,7 +12,7 @@ from dataclasses import replace
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import MINUTE, Dedupes
 from nexum.core.run.asking import last_asking
-from nexum.core.run.calls import doubtful_calls
+from nexum.core.run.calls import doubtful_calls, undecidable
 from nexum.core.run.events import (
     AttemptFailed,
     AttemptStopped,
@@ -198,8 +198,8 @@ def _accept_decision(state: State, message: DoubtResolved | DoubtProposed) -> Bo
     at = state.cells.get(message.cell)
     if at is None or at.status is not CellStatus.IN_DOUBT or _is_decided(message):
         return _ignored(message, "the effect is not in doubt")
-    if doubtful_calls(state, message.cell):
-        return _ignored(message, "its calls are in doubt")
+    if why := undecidable(state, message.cell):
+        return _ignored(message, why)
     if isinstance(message, DoubtProposed) or not message.confirms:
         return message
     made = at.proposed

@@ -24,6 +24,19 @@ def doubtful_calls(state: State, parent: Cell) -> list[Cell]:
     return [cell for cell in _open_calls(state, parent) if state.cells[cell].status is CellStatus.IN_DOUBT]
 
 
+def undecidable(state: State, cell: Cell) -> str:
+    """Why nobody can decide about this doubt yet; "" when somebody can.
+
+    About a node its calls are decided first. A call is decided when its node stands in doubt as well: given up before, it
+    would be made again by the attempt that is still under way, and which the death of a process delivers again.
+    """
+    if doubtful_calls(state, cell):
+        return "its calls are in doubt"
+    parent = parent_of(cell) if call_name(cell) else None
+    acts = parent is not None and state.cells[parent].status in (CellStatus.SCHEDULED, CellStatus.STOPPING)
+    return f"{parent.path} still has an attempt under way" if parent is not None and acts else ""
+
+
 def after_calls(plan: Plan, state: State) -> list[Body]:
     """What follows for a node from what became of its calls, and for its calls when it has ended."""
     for cell in sorted(state.fresh):

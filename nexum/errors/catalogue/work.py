@@ -182,7 +182,10 @@ WORK = (
         "effect is not in doubt",
         "Its outcome is known, was decided already, or an attempt is still under way.",
         "A second decision could contradict the first, or the provider's own answer.",
-        ("`nexum show` says how it ended; nothing is left to decide",),
+        (
+            "`nexum show` says how it ended, when nothing is left to decide",
+            "decide again in a moment, when an attempt is under way; about a node after its calls",
+        ),
         exit_code=6,
     ),
     Entry(

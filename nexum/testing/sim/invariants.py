@@ -28,6 +28,7 @@ INVARIANTS = {
     "J1": "no node ends over a call of which nobody knows whether it was made (each commit)",
     "J2": "a call is claimed only by the holder of its node's task (each commit)",
     "J3": "every execution of a handler is given what its calls brought the first time (each execution)",
+    "J4": "a call that was given up is never made again (each commit)",
     "U1": "a deed is undone when nothing goes forward, after what follows it, and not above a completed pivot (each commit)",
     "U2": "no closed run leaves a deed that was to be undone, unless a person gave it up, and it says so (each commit)",
     "B1": "a breaker moves only as its policy says, and nobody is let through an open one (each commit, each execution)",

@@ -8,7 +8,7 @@ from typing import Any
 from nexum.core.ids import TaskKey
 from nexum.core.run.events import CELL_TERMINAL, RUN, Cell
 from nexum.core.run.fold import Event
-from nexum.core.run.state import State
+from nexum.core.run.state import CellStatus, State
 from nexum.engine.work import Work
 from nexum.testing.sim.provider import Request
 
@@ -24,8 +24,11 @@ class Journals:
         self._seen: dict[tuple[object, int], object] = {}
         self._bodies: dict[tuple[str, str, str], str] = {}
 
-    def claimed(self, tables: Any, effect: Any) -> None:
-        """A call was claimed in this commit: by whoever holds the task of its node."""
+    def claimed(self, tables: Any, state: State, effect: Any) -> None:
+        """A call was claimed in this commit: by whoever holds the task of its node, and not after it was given up."""
+        call = state.cells.get(Cell(effect.path, effect.visit, effect.item))
+        if call is not None and call.status is CellStatus.FAILED:
+            self._say("J4", f"{effect.path} was claimed by {effect.session} after somebody gave it up")
         parent = effect.path.partition(INSIDE)[0]
         key = TaskKey(effect.run_id, parent, effect.visit, effect.item, effect.attempt)
         task = tables.tasks.rows.get(key)

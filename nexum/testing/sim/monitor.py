@@ -291,7 +291,7 @@ class Monitor:
     def _effect(self, change: Change) -> None:
         before, after = change.before, change.after
         if after is not None and after.state == "CLAIMED" and INSIDE in after.path:
-            self.journals.claimed(self._tables, after)
+            self.journals.claimed(self._tables, self.runs[after.run_id].state, after)
         if before is None:
             return
         if after is None:
