@@ -19,9 +19,10 @@ class Retry:
 
     `first_wait` follows the first failure and grows by `factor` up to `ceiling`; `jitter` is a share of the wait, added
     at random so that runs that failed together do not return together. `retry_on` and `never_on` name exceptions, by
-    class or by dotted name: with `retry_on` only those are tried again, those of `never_on` never are. An effect is only
-    ever tried again when it is known that the request was not sent. `exhausted="park"` keeps a node whose attempts are used
-    up for a person, who retries it, does without it or lets it fail; else it fails by itself.
+    class or by dotted name: with `retry_on` only those are tried again, those of `never_on` never are. They say nothing of
+    what was sent: an effect is only ever tried again when it is known that its request was not sent (`NotSent`, a refused
+    connection), or when its `provider` allows to send the same request again. `exhausted="park"` keeps a node whose
+    attempts are used up for a person, who retries it, does without it or lets it fail; else it fails by itself.
     """
 
     max_attempts: int = 3

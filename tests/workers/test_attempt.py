@@ -242,7 +242,7 @@ def test_a_handler_that_ends_violently_ends_only_its_attempt(error: BaseExceptio
 
 
 def test_an_exception_is_classified_by_the_node_s_retry() -> None:
-    assert _failed(_do("pay", _raiser(KeyError("x")))) == ("NX-R200", "no", True)
+    assert _failed(_do("pay", _raiser(KeyError("x")))) == ("NX-R200", "unknown", True)
     assert _failed(_do("pay", _raiser(ValueError("x")))) == ("NX-R200", "unknown", False)
     assert _failed(_do("pay", _raiser(NotSent("pool is closed")))) == ("NX-E101", "no", True)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from http.client import IncompleteRead
+from ssl import SSLError
 
 import httpx
 import pytest
@@ -24,6 +26,11 @@ def _node(kind: type[Compute | Read | Effect], *, tool: str = "", **retry: objec
 
 class CardDeclinedError(Exception):
     pass
+
+
+def _answered(status: int) -> httpx.HTTPStatusError:
+    request = httpx.Request("POST", "https://pay.test/refunds")
+    return httpx.HTTPStatusError("", request=request, response=httpx.Response(status, request=request))
 
 
 @pytest.mark.parametrize(
@@ -64,11 +71,28 @@ def test_everything_else_leaves_the_outcome_of_an_effect_unknown(error: BaseExce
     assert failure(error, _node(Effect), began=False).sent == "no"
 
 
-def test_a_declared_answer_is_a_refusal_but_a_time_out_never_is() -> None:
-    node = _node(Effect, retry_on=("CardDeclinedError", "TimeoutError", "httpx.ReadTimeout"))
-    assert failure(CardDeclinedError(), node).sent == "no"
-    assert failure(TimeoutError(), node).sent == "unknown"
-    assert failure(httpx.ReadTimeout("late"), node).sent == "unknown"
+@pytest.mark.parametrize("option", ["retry_on", "never_on"])
+@pytest.mark.parametrize("name", ["CardDeclinedError", "httpx.HTTPStatusError", "Exception", "OSError"])
+@pytest.mark.parametrize(
+    "error",
+    [
+        CardDeclinedError(),
+        _answered(400),
+        _answered(500),
+        _answered(503),
+        BrokenPipeError(),
+        IncompleteRead(b""),
+        SSLError("EOF occurred in violation of protocol"),
+        json.JSONDecodeError("Expecting value", "", 0),
+        KeyError("id"),
+        TimeoutError(),
+    ],
+    ids=repr,
+)
+def test_what_is_worth_another_attempt_says_nothing_of_what_was_sent(error: Exception, name: str, option: str) -> None:
+    listed = _node(Effect, **{option: (name,)})
+    assert failure(error, listed).sent == "unknown"
+    assert failure(NotSent("busy"), listed).sent == "no"
 
 
 def test_retry_on_and_never_on_go_by_class_name_through_the_ancestors() -> None:

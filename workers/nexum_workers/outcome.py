@@ -1,10 +1,10 @@
 """From what a handler did to an outcome. Pure: the same exception always gives the same value.
 
 For an effect the question is what the exception proves, and what the status of an answer does: that is for `provider=`
-to say. `NotSent`, a refused connection and a name that does not resolve
-prove that nothing left this machine. `NonRetryable`, `Fail` and `RetryAfter`, raised on purpose, and the classes that the
-author lists in `retry_on=` and `never_on=` are declared answers: the other side refused without acting. Everything else,
-time-outs and broken connections above all (even when `retry_on=` lists them), proves nothing: the outcome is unknown.
+to say. `NotSent`, a refused connection and a name that does not resolve prove that nothing left this machine.
+`NonRetryable`, `Fail` and `RetryAfter`, raised on purpose, are declared answers: the other side refused without acting.
+Everything else, answers with a status, time-outs and broken connections above all, proves nothing: the outcome is unknown.
+`retry_on=` and `never_on=` say what is worth another attempt, and never what was sent.
 
 An effect that returned something which cannot be recorded *has acted*. Its attempt fails with `sent="yes"` and an error
 that forbids a retry, so that no policy and no answer of its provider sends it again; what it returned stands in `raw`, spelled as far as possible,
@@ -52,9 +52,6 @@ _STATUSES = (  # of an error of this class: the attribute that holds the respons
     ("requests.exceptions.HTTPError", "response", "status_code"),
     ("aiohttp.client_exceptions.ClientResponseError", "", "status"),
     ("urllib.error.HTTPError", "", "code"),
-)
-_PROVES_NOTHING = frozenset(
-    {"TimeoutError", "ConnectionError", "TimeoutException", "NetworkError", "RemoteProtocolError", "Timeout"}
 )
 
 
@@ -133,12 +130,8 @@ def is_refusal(error: BaseException, node: AnyNode) -> bool:
 
 
 def _sent(error: BaseException, node: AnyNode) -> str:
-    if isinstance(error, NotSent | NonRetryable | Fail | RetryAfter) or is_named(error, _NEVER_LEFT):
-        return "no"
-    if is_refusal(error, node):
-        return "no"
-    declared = is_named(error, (*node.retry.retry_on, *node.retry.never_on))
-    return "no" if declared and not is_named(error, _PROVES_NOTHING) else "unknown"
+    declared = isinstance(error, NotSent | NonRetryable | Fail | RetryAfter)
+    return "no" if declared or is_named(error, _NEVER_LEFT) or is_refusal(error, node) else "unknown"
 
 
 def _described(error: BaseException, node: AnyNode) -> Error:
