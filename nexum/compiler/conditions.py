@@ -28,6 +28,8 @@ RUN_SCHEMA: Schema = {
 
 _KEYS = frozenset({"string", "integer"})
 _SAME_FOR_ALL = frozenset({(RUN, "tenant")})  # what does not tell one run from another
+_RUN_KEY = (RUN, "key")
+_IN_PLACE = ("use a field of the input, and start the run with a `run_key` made from the same field",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ def business_key(declared: Declared, value: object, names: Names, problems: list
         for path in sorted(path for path in paths if may_be_missing(names.schemas[path[0]], path[1:])):
             message = f"`key=` of `{declared.id}` reads `{'.'.join(path)}`, which may be null or left out"
             mine.append(finding("NX-B122", message, at))
+        if _RUN_KEY in paths:
+            message = f"`key=` of `{declared.id}` reads `run.key`, which is empty in a run that was started without one"
+            mine.append(finding("NX-B122", message, at, fixes=_IN_PLACE))
     problems.extend(mine)
     return expr
 

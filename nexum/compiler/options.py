@@ -13,9 +13,11 @@ from nexum.core.graph.nodes import Schema
 from nexum.core.graph.policies import SECOND, TimeoutPolicy
 from nexum.core.schema import field_at, fields
 from nexum.errors import Diagnostic
+from nexum.errors.misfits import got
 
 _PRIORITIES = range(-9, 10)
 _REPAIRS = range(21)
+_TOOL_MAX = 200  # characters; it stands in indexes beside tenant and business key
 _DEFAULTS = TimeoutPolicy()
 
 
@@ -28,6 +30,9 @@ def check_options(node: Declared) -> Iterator[Diagnostic]:
         yield finding("NX-B150", message, handler_span(node))
     if node.kind == "effect" and not node.tool:
         yield finding("NX-B117", f"effect `{node.id}` names no tool", line_span(node.place))
+    if len(node.tool) > _TOOL_MAX or not node.tool.isprintable():
+        message = f"`tool=` of `{node.id}` is {got(node.tool)}, not printable text of at most {_TOOL_MAX} characters"
+        yield finding("NX-B124", message, option_span(node, "tool"))
     if node.kind == "llm" and not (node.models and all(node.models)):
         yield finding("NX-B119", f"llm node `{node.id}` names no model", line_span(node.place))
     if node.priority not in _PRIORITIES:

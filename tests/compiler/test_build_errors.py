@@ -195,6 +195,16 @@ def test_an_option_out_of_range_is_refused(agent: Workflow[Claim], options: dict
     assert only(agent).code == "NX-B124"
 
 
+@pytest.mark.parametrize("tool", ["bank" * 51, "bank\n"])
+def test_a_tool_is_short_and_printable(agent: Workflow[Claim], tool: str) -> None:
+    @agent.effect(tool=tool)
+    def pay(claim: Claim) -> None:
+        return None
+
+    found = only(agent)
+    assert (found.code, "at most 200 characters" in found.message) == ("NX-B124", True)
+
+
 @pytest.mark.parametrize(
     ("kind", "option", "hint"),
     [

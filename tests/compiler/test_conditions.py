@@ -129,6 +129,8 @@ def test_a_key_must_differ_between_runs(key: str) -> None:
         ("'n' + input.note", "reads `input.note`, which may be null or left out"),
         ("input.limit", "reads `input.limit`, which may be null or left out"),
         ("input.tags", "is a list"),
+        ("run.key", "reads `run.key`, which is empty in a run that was started without one"),
+        ("'k' + run.key", "reads `run.key`"),
     ],
 )
 def test_a_key_must_be_a_string_or_integer_that_is_always_there(key: str, words: str) -> None:

@@ -3,7 +3,7 @@
 A node waits until all its deps are settled; then the types speak. A required parameter whose source was skipped skips
 the node too (dead-path elimination), a nullable one receives None. `after=` orders and does not condition. A condition is
 three-valued and only *true* is taken; false and unknown both skip, and the reason tells them apart. A condition that ends
-in a real error fails the node.
+in a real error fails the node, and so does a business key that cannot be one: nothing is sent.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nexum.core.expr.outcome import ABSENT, UNKNOWN, EvalError
 from nexum.core.graph.nodes import INPUT, Effect, Llm
 from nexum.core.ids import business_effect_key, effect_key
 from nexum.core.run.events import Body, Cell, Error, NodeFailed, NodeScheduled, NodeSkipped
+from nexum.core.run.keys import UnusableKeyError, key_text
 from nexum.core.run.plan import RUN_ROOT, Plan, Step
 from nexum.core.run.state import CellStatus, Phase, State
 from nexum.core.values import Ref
@@ -88,14 +89,16 @@ def _enter(plan: Plan, state: State, step: Step, values: Values, roots: dict[str
                 key = step.key(roots)
                 if key is None or key is UNKNOWN:
                     return NodeSkipped(cell, "no business key")
-                business = key if isinstance(key, str) else canonical_bytes(key).decode()
+                business = key_text(key)
         elif step.when is not None and step.when(roots) is not True:
             return NodeSkipped(cell, "condition false")
     except EvalError as error:
         return NodeFailed(cell, Error("NX-R301", f"the condition of {node.id} ended in an error: {error}"))
-    key_text = ""
+    except UnusableKeyError as error:
+        return NodeFailed(cell, Error("NX-E206", f"the business key of {node.id}: {error}; nothing was sent"))
+    effect = ""
     if isinstance(node, Effect):
-        key_text = (
+        effect = (
             business_effect_key(state.tenant, node.tool, business)
             if business
             else effect_key(state.tenant, state.run_id, cell.path, cell.visit, cell.item)
@@ -106,7 +109,7 @@ def _enter(plan: Plan, state: State, step: Step, values: Values, roots: dict[str
         kind=node.kind,
         inputs=tuple(inputs),
         input_hash=input_hash(tuple(inputs)),
-        key=key_text,
+        key=effect,
         business=business,
         close_by=state.now + limit if limit else 0,
         not_before=0,

@@ -182,8 +182,8 @@ BUILD = (
     Entry(
         "NX-B122",
         "key is no string and no integer",
-        "A business key has a type that has no one spelling, or may be null.",
-        "Equal acts must have equal keys; a null key would skip the effect.",
+        "A business key has a type that has no one spelling, or may be null; `run.key` may be empty.",
+        "Equal acts must have equal keys; a null key would skip the effect, and an empty one fails it.",
         ("use a string or integer field that is always there",),
         exit_code=65,
     ),

@@ -34,6 +34,19 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E206",
+        "business key cannot be used",
+        "The value of `key=` is empty or blank, has more than 1,000 bytes in UTF-8, a control character, or half of a surrogate "
+        "pair.",
+        "A key names one act over all runs. An empty one names none, and the database cannot find the others again. Nothing "
+        "was sent.",
+        (
+            "give the run an input whose key is there and short, such as the number of the order",
+            "refuse such an input at the door: `Field(min_length=1, max_length=100)`",
+        ),
+        exit_code=3,
+    ),
+    Entry(
         "NX-E210",
         "provider was asked and cannot tell",
         "The function behind `reconcile=` raised `CannotTell`.",
