@@ -172,6 +172,9 @@ def _doubtful(store: Store, known: Known, decision: Decision) -> tuple[CellState
     at = known.state.cells.get(decision.cell)
     if at is None or at.kind != "effect":
         raise NexumError(f"the run has no effect at {place_of(decision.cell)}", code="NX-E404", where=_where(decision))
+    if known.state.phase.is_ended and not at.status.is_terminal:
+        told = f"nothing waits for a decision about the effect at {place_of(decision.cell)}: the run was {known.state.phase}"
+        raise ConflictError(f"{told} before anybody found out", code="NX-E409", where=_where(decision))
     if at.status is not CellStatus.IN_DOUBT:
         raise _not_in_doubt(store, known, decision)
     if why := undecidable(known.state, decision.cell):

@@ -1,6 +1,7 @@
 """Breakers around attempts: asked before a handler is called, told how it ended. Nodes that declare none cost nothing.
 
-A refusal is no event: the task goes back READY, with no attempt and no delivery lost, and waits until the next probe is due.
+A refusal is no event: the task goes back READY, with no attempt and no delivery lost, and waits until the next probe is due,
+or for half a minute if that is sooner: a person may let go of the breaker meanwhile.
 Success while a breaker is closed is not told either: only failures are counted.
 """
 
@@ -10,7 +11,7 @@ import logging
 from collections.abc import Callable
 
 from nexum.core.run import breaker
-from nexum.core.run.breaker import Breaker, breaker_of
+from nexum.core.run.breaker import FORCED_PAUSE, Breaker, breaker_of
 from nexum.engine.work import Committed, Failed, Outcome, Succeeded, Work
 from nexum.errors import NexumError
 from nexum.store.api import Store, TaskKey
@@ -39,8 +40,8 @@ class Breakers:
             if after is kept or self._store.keep_breaker(after._replace(changed_at=now)):
                 if verdict.probe:
                     self._probes.add((work.task, work.token))
-                return 0 if verdict.passes else max(verdict.wait, 1)
-        return policy.open_for  # so many want to probe that somebody surely does
+                return 0 if verdict.passes else min(max(verdict.wait, 1), FORCED_PAUSE)
+        return min(policy.open_for, FORCED_PAUSE)  # so many want to probe that somebody surely does
 
     def forget(self, work: Work) -> None:
         """The attempt was not made: a probe that it may have been decides nothing, and the next one is due in its time."""

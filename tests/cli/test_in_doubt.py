@@ -9,6 +9,7 @@ import pytest
 from databases import drop_postgres, fresh_postgres
 from doubtful import PAY, SHOP, in_doubt
 from engine_driver import Driver
+from nexum.client.interventions import By, terminate
 from nexum.core.run.state import Phase
 from nexum.engine.work import Succeeded
 from nexum.store.connect import open_store
@@ -131,6 +132,19 @@ def test_what_is_wrong_has_a_code_and_an_exit_code(local: Desk, words: tuple[str
     assert answer.code == code
     assert said.replace("{run}", local.run) in answer.err
     assert local.driver.state(local.run).cells[PAY].status == "IN_DOUBT"
+
+
+def test_an_effect_that_a_terminated_run_has_left_waits_for_nobody_and_says_so(local: Desk) -> None:
+    terminate(local.driver.store, local.run, By("mika", "enough"))
+    refused = [local.resolve(local.run, outcome) for outcome in ("abandon", "did-not-happen")]
+    shown, why = local.nexum("in-doubt", "show", local.run), local.nexum("why", local.run)
+
+    for answer in refused:
+        assert answer.code == 6
+        assert "error[NX-E409]: nothing waits for a decision about the effect at pay: the run was TERMINATED" in answer.err
+    assert "Nothing waits for a decision about it. Terminated after" in shown.out
+    assert "resolve" not in shown.out
+    assert "Nobody knows whether `pay` was done." in why.out
 
 
 def test_a_tool_of_four_eyes_waits_for_a_second_person(local: Desk) -> None:

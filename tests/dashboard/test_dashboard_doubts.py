@@ -57,6 +57,22 @@ def send(client: httpx.Client, key: str, outcome: str, **more: str) -> httpx.Res
     return client.post(f"/in-doubt/{key}/", data=body)
 
 
+def test_the_page_of_an_effect_that_a_terminated_run_has_left_asks_for_nothing(
+    shop: Any, operator: httpx.Client, key: str
+) -> None:
+    (effect,) = [line for line in listed(shop) if line["key"] == key]
+    with shop.with_token("operate", "runs:read") as script:
+        script.post(f"/runs/{effect['run_id']}/terminate", json={"reason": WHY})
+        decided = script.post(f"/effects/in-doubt/{key}/resolve", json={"outcome": "abandon", "reason": WHY})
+    page = operator.get(f"/in-doubt/{key}/")
+
+    assert (decided.status_code, decided.json()["code"]) == (409, "NX-E409")
+    assert "Nothing waits for a decision about this effect. Terminated after" in words_of(page)
+    assert "Nobody knows whether refund was done." in words_of(page)
+    assert "What did you find out?" not in page.text
+    assert key not in {line["key"] for line in listed(shop)}
+
+
 def test_the_page_says_what_is_not_known_and_offers_no_new_key(shop: Any, operator: httpx.Client, key: str) -> None:
     page = operator.get(f"/in-doubt/{key}/")
     words = words_of(page)

@@ -10,6 +10,7 @@ import pytest
 from databases import emptied, fresh_postgres, fresh_sqlite
 from engine_driver import Driver
 from graphs import graph
+from nexum.client.breakers import override
 from nexum.core.graph.nodes import Effect, Handler, Param
 from nexum.core.graph.policies import BreakerPolicy, Dedupes, RetryPolicy, TimeoutPolicy
 from nexum.core.graph.workflow import Graph
@@ -148,6 +149,20 @@ def test_a_refused_task_costs_no_attempt_no_delivery_and_no_claim_of_its_key(
 
     assert len(works) == 1
     assert [(w.attempt, w.deliveries) for w in driver.calls if w.task.run_id == run] == [(1, 1)]
+    assert driver.state(run).phase is Phase.COMPLETED
+
+
+def test_a_breaker_that_is_let_go_early_keeps_nobody_waiting(worker: Callable[[str], Driver], clock: Clock) -> None:
+    driver, pays = worker("s1"), refunds(POLICY.model_copy(update={"open_for": HOUR}))
+    held = {"actor": "mika", "reason": "they told us", "seconds": 3_600}
+    override(driver.store, "stripe.refund", "open", **held)
+    run = driver.start(pays, 1).run_id
+    assert driver.claim(pays) == []
+
+    override(driver.store, "stripe.refund", "auto", actor="mika", reason="it is up again")
+    clock.now += 30 * SECOND
+    driver.play(pays)
+
     assert driver.state(run).phase is Phase.COMPLETED
 
 

@@ -27,7 +27,7 @@ from nexum.compiler.diagnostics import counted
 from nexum.core.run.events import NEVER, Cell
 from nexum.core.run.standing import span
 from nexum.errors import NexumError
-from nexum.readouts.doubt import UNKNOWN, DoubtLine, SuspicionView, read_doubt, read_doubts
+from nexum.readouts.doubt import UNKNOWN, DoubtDetail, DoubtLine, SuspicionView, read_doubt, read_doubts
 from nexum.readouts.node import read_node
 from nexum.store.doubts import DoubtRow, doubts, effects_at, effects_named
 from nexum.store.verbs import Verbs
@@ -104,9 +104,9 @@ def _show(choices: Choices, effect: str) -> int:
     node = read_node(store, row.run_id, name, may_read=True)
     if node is None:
         raise NexumError(f"the run has no node {row.path!r}", code="NX-E404", where=f"run {row.run_id}")
+    told = read_doubt(store, row.key, may_read=True)
+    assert told is not None, "an effect that was found a moment ago is never removed"
     if choices.json:
-        told = read_doubt(store, row.key, may_read=True)
-        assert told is not None, "an effect that was found a moment ago is never removed"
         print_json({**envelope(told.form, Exit.DONE), **told.spelled(), "node": node.spelled()})
         return Exit.DONE
     paper = Paper(choices)
@@ -114,20 +114,21 @@ def _show(choices: Choices, effect: str) -> int:
     if inner:  # an act of its own inside the node, under a key of its own
         paper.line(f"{row.path}   key {row.key}")
     paper.line(f"first sent {paper.at(row.first_sent_at)}")
-    if node.node.state == "in_doubt" or (inner and row.state == "IN_DOUBT"):
+    if told.held:
         paper.line(f"\n{UNKNOWN}")
-        _draw_proposal(paper, store, row.key)
+        _draw_proposal(paper, told)
         for place, outcome in enumerate(OUTCOMES):
             response = " --response @FILE" if outcome == "happened" else ""
             line = f"nexum in-doubt resolve {row.key[:12]} --as {outcome}{response} --reason TEXT"
             paper.line(f"{'Next:' if place == 0 else '':<6} {line}")
             paper.line(f"       # {MEANS[outcome]}{CALL_MEANS if response and '/io.' in row.path else ''}")
+    elif row.state == "IN_DOUBT":
+        paper.line(f"\nNothing waits for a decision about it. {told.run.standing.sentence}")
     return Exit.DONE
 
 
-def _draw_proposal(paper: Paper, store: Verbs, key: str) -> None:
-    found = read_doubt(store, key, may_read=True)
-    made = found.proposed if found is not None else None
+def _draw_proposal(paper: Paper, found: DoubtDetail) -> None:
+    made = found.proposed
     if made is not None:
         reference = f", reference {made.reference}" if made.reference else ""
         paper.line(f"{made.by} has decided at {paper.at(made.at)}: {made.words}{reference}. {made.reason}")

@@ -17,7 +17,7 @@ from nexum.core.graph.policies import BreakerPolicy
 from nexum.core.graph.workflow import AnyNode
 
 CLOSED, OPEN, HALF_OPEN = "closed", "open", "half_open"
-FORCED_PAUSE = 30_000_000  # us between two looks at a breaker that a person holds open without an end
+FORCED_PAUSE = 30_000_000  # us between two looks at a breaker that a person holds open, or may let go of
 
 
 class Breaker(NamedTuple):

@@ -114,7 +114,8 @@ def _ended(seen: Situation) -> Standing:
         case Phase.CANCELLED:
             return Standing("cancelled", seen.ended_at, f"Cancelled after {took}{_because(seen.reason)}.{_deeds(seen)}")
         case Phase.TERMINATED:
-            return Standing("terminated", seen.ended_at, f"Terminated after {took}{_because(seen.reason)}.")
+            said = f"Terminated after {took}{_because(seen.reason)}.{_unknown(seen)}"
+            return Standing("terminated", seen.ended_at, said)
         case _:
             trouble = seen.trouble or Trouble("", "")
             where = f"{_node(trouble.path)} failed" if trouble.path else "Failed"
@@ -271,6 +272,14 @@ def _deeds(seen: Situation) -> str:
     more = f" and {len(seen.left) - SOME} more" if len(seen.left) > SOME else ""
     left = ", ".join(map(_node, seen.left[:SOME]))
     return f"{said} Made and left as it is: {left}{more}." if left else said
+
+
+def _unknown(seen: Situation) -> str:
+    """What the termination has left without anybody knowing whether it was done."""
+    paths = list(dict.fromkeys(_node(doubt.path) for doubt in seen.doubts))
+    more = f" and {len(paths) - SOME} more" if len(paths) > SOME else ""
+    verb = "were" if len(paths) > 1 else "was"
+    return f" Nobody knows whether {', '.join(paths[:SOME])}{more} {verb} done." if paths else ""
 
 
 def _running(seen: Situation, working: list[TaskSeen], now: int) -> Standing:
