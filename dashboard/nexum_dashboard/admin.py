@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 
+from nexum.readouts.calendar import moment
 from nexum_dashboard.models import DeadMail, LateArrival, Run, Session
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def _moment(name: str) -> Any:
     @admin.display(description=name.removesuffix("_at"), ordering=name)
     def shown(row: Any) -> datetime | None:
         us = getattr(row, name)
-        return datetime.fromtimestamp(us / 1_000_000, UTC) if us else None
+        return moment(us) if us else None
 
     return shown
 

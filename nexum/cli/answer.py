@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any, TextIO
 
 import click
@@ -15,6 +14,7 @@ import click
 from nexum.cli.table import plain, rich
 from nexum.cli.verb import Choices
 from nexum.errors import Diagnostic
+from nexum.readouts.calendar import moment
 from nexum.version import __version__
 
 ENDLESS = 100_000  # columns of a pipe: what reads it can cut for itself
@@ -77,10 +77,10 @@ class Paper:
 
     def at(self, micros: int, *, brief: bool = False) -> str:
         """A time with its offset from UTC; `brief` gives day and minute only."""
-        if not micros:
+        if micros <= 0:
             return "-"
-        moment = datetime.fromtimestamp(micros / 1_000_000, UTC)
-        here = moment if self.choices.utc else moment.astimezone()
+        at = moment(micros)
+        here = at if self.choices.utc else at.astimezone()
         return here.strftime("%m-%d %H:%M" if brief else "%Y-%m-%d %H:%M:%S%z")
 
 

@@ -9,13 +9,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from nexum.client.json_text import parse_json, refused, too_deep
+from nexum.client.spans import A_YEAR, MICROS
 from nexum.core.canonical import Json
 from nexum.errors import InputError, NexumError
 from nexum.errors.misfits import got
 
 OPTION = "--input"
 _PAIR = ("write -p name=value; a value is JSON where it reads as JSON, else text",)
-_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_DAY = 86_400  # seconds
+_SECONDS = {"": 1.0, "ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": _DAY}
 
 
 def read_input(given: str | None, pairs: Sequence[str]) -> Json:
@@ -35,11 +37,25 @@ def read_json(given: str, option: str) -> Json:
 
 
 def seconds_of(given: str) -> float:
-    """`90`, `90s`, `5m`, `2h` as seconds. Raises `InputError` NX-F114."""
+    """`90`, `90s`, `5m`, `2h` as seconds, at most a year. Raises `InputError` NX-F114."""
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d|)", given.strip())
     if found is None:
-        raise InputError(f"{given!r} is not a duration", code="NX-F114")
-    return float(found[1]) * _SECONDS[found[2]]
+        raise InputError(f"{got(given)} is not a duration", code="NX-F114")
+    seconds = float(found[1]) * _SECONDS[found[2]]
+    if seconds > A_YEAR:
+        told = f"{got(given)} is longer than a year, and nothing here lasts longer"
+        raise InputError(told, code="NX-F114", fixes=(f"name a time of at most {A_YEAR // _DAY}d",))
+    return seconds
+
+
+def span_of(given: str, option: str) -> float:
+    """For how many seconds a decision holds; 0, which is without an end, for nothing. Raises `InputError` NX-F114 for no time."""
+    seconds = seconds_of(given) if given else 0.0
+    if given and seconds * MICROS < 1:
+        told = f"{option} {got(given)} is no time at all"
+        ways = ("name a time, such as 30m", f"leave {option} out: it holds until it is taken back")
+        raise InputError(told, code="NX-F114", fixes=ways)
+    return seconds
 
 
 def _text(given: str, option: str = OPTION) -> tuple[str, str]:

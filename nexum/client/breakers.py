@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nexum.client.desk import LONGEST
+from nexum.client.spans import MICROS, unfit_seconds
 from nexum.core.canonical import legible
 from nexum.core.run.breaker import Breaker, force
 from nexum.engine.breaking import change
@@ -20,7 +21,7 @@ def override(
     """Hold a breaker as `act` says (open, close), for `seconds` (0: until `auto`); gives what stands then.
 
     A breaker that nobody has written yet may be held too: before its tool is down, or before the node that declares it is
-    deployed. Raises `InputError` NX-E441 without actor or reason, for another act, or a time that is negative.
+    deployed. Raises `InputError` NX-E441 without actor or reason, for another act, or a time that is none or longer than a year.
     """
     found = []
     if act not in FORCED:
@@ -32,12 +33,12 @@ def override(
     ):
         if not text.strip() or len(text) > longest or "\x00" in text or legible(text) != text:
             found.append(Problem(field, got(text) if text.strip() else "nothing", wanted))
-    if seconds < 0:
-        found.append(Problem("seconds", got(seconds), "a time that is not negative"))
+    if (unfit := unfit_seconds(seconds)) is not None:
+        found.append(unfit)
     if found:
         listed = "; ".join(map(str, found))
         raise InputError(f"the decision is not complete: {listed}", code="NX-E441", problems=tuple(found))
-    us = int(seconds * 1_000_000)
+    us = int(seconds * MICROS)
     return change(
         store,
         tenant,

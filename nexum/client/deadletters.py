@@ -13,6 +13,7 @@ from typing import NamedTuple
 from nexum.broker.doorbell import Doorbell
 from nexum.client.desk import unfit_text
 from nexum.client.interventions import NOTHING, By, check_skip, retry, skip
+from nexum.client.spans import check_rate, unfit_instant
 from nexum.client.start import MAX_PAYLOAD
 from nexum.core.run.events import Cell
 from nexum.core.values import INLINE_MAX
@@ -48,14 +49,15 @@ class GroupDecision:
 def decide(store: Verbs, decision: GroupDecision) -> None:
     """Keep a decision about a group; earlier ones stay, as a record of who decided what.
 
-    Raises `InputError` NX-R442 for what is no decision: nobody, no reason where one is wanted, an instant that has passed.
+    Raises `InputError` NX-R442 for what is no decision: nobody, no reason where one is wanted, an instant that has passed or
+    is more than a year away.
     """
     wanted = {"actor": "who decides", "reason": "why, in a sentence" if decision.what in _EXPLAINED else ""}
     found = [p for name, what in wanted.items() if (p := unfit_text(name, getattr(decision, name), what)) is not None]
     if decision.what not in DECISIONS:
         found.append(Problem("what", got(decision.what), f"one of {', '.join(DECISIONS)}"))
-    if decision.until and decision.until <= store.now():
-        found.append(Problem("until", got(decision.until), "an instant that has not passed"))
+    if (late := unfit_instant(decision.until, store.now())) is not None:
+        found.append(late)
     if len(decision.value) > LONGEST_NAME or unfit_text("value", decision.value, "") is not None:
         found.append(Problem("value", got(decision.value), f"a name of at most {LONGEST_NAME} characters"))
     _complete(found)
@@ -106,13 +108,11 @@ class Tried(NamedTuple):
 def starts_of(count: int, rate: int | None, now: int) -> list[int]:
     """When so many retries begin: all at once (0), or at most `rate` within any minute from `now` on.
 
-    Raises `InputError` NX-R444 for a rate below 1.
+    Raises `InputError` NX-R444 for a rate that `nexum.client.spans.check_rate` refuses.
     """
     if rate is None:
         return [0] * count
-    if rate < 1:
-        wanted = Problem("rate", got(rate), "a whole number of retries per minute, at least 1")
-        raise InputError(f"a rate of {rate} per minute tries nothing", code="NX-R444", problems=(wanted,))
+    check_rate(rate)
     return [now + place * A_MINUTE // rate if place else 0 for place in range(count)]
 
 
@@ -127,7 +127,7 @@ def retry_all(
     """Try parked nodes again, each under its own key and with its attempts anew; one that waits no more is told, not raised.
 
     With a `rate` so many begin within a minute, so that what was down is not buried by its recovery. Raises `InputError`
-    NX-R220 (nobody does it), NX-R444 (the rate is below 1), `UnavailableError` (the database does not answer; those before
+    NX-R220 (nobody does it), NX-R444 (no rate), `UnavailableError` (the database does not answer; those before
     are tried).
     """
     tried = []

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 from pydantic_core import PydanticSerializationError
 
 from nexum.core.run.standing import Standing
+from nexum.readouts.calendar import MICROS, moment
 from nexum.version import __version__
 
-MICROS = 1_000_000
 SHOWN = 64 << 10  # characters of a payload on a page; the whole is a download
-_LAST = 253_402_300_799 * MICROS  # the end of the year 9999, beyond which there is no calendar date
 
 
 def rfc3339(us: int) -> str | None:
     """A time in microseconds since 1970 as RFC 3339 in UTC; None for 0, which means "not yet"."""
     if us <= 0:
         return None
-    at = datetime.fromtimestamp(min(us, _LAST) / MICROS, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment(us).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _seconds(us: int) -> float | None:

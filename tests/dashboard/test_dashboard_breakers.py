@@ -8,9 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from nexum.client.breakers import override
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import BreakerPolicy, Dedupes, RetryPolicy
 from nexum.core.graph.workflow import Graph
+from nexum.core.run.breaker import force
 from nexum.testing.samples import HOUR, fails, node
 
 WHY = "the provider announced maintenance"
@@ -100,3 +102,14 @@ def test_a_script_holds_a_breaker_before_anybody_has_failed(shop: Any) -> None:
     assert (blank.status_code, blank.json()["code"]) == (422, "NX-E441")
     assert (done.json()["breaker"]["state"], done.json()["breaker"]["by"]) == ("open", "token:script")
     assert done.json()["breaker"]["next_probe"] is not None
+
+
+def test_a_breaker_that_is_held_beyond_the_calendar_breaks_no_page(shop: Any, operator: httpx.Client) -> None:
+    """As it was stored before there was a bound."""
+    kept, now = shop.store.breaker("default", "of.old")
+    assert shop.store.keep_breaker(force(kept, "open", until=now + 10**18, actor="mika", reason=WHY))
+    page, document = operator.get("/breakers/"), line(shop, "of.old")
+    override(shop.store, "of.old", "auto", actor="mika", reason=WHY)
+
+    assert (page.status_code, "of.old" in page.text, "9999-12-" in page.text) == (200, True, True)
+    assert document["forced_until"].startswith("9999-12-")

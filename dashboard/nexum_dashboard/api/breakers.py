@@ -10,13 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from nexum.client.breakers import LONGEST_NAME, override
 from nexum.client.desk import LONGEST
+from nexum.client.spans import A_YEAR
 from nexum.readouts.breakers import BreakerLine, BreakerList, line_of, read_breakers
 from nexum.readouts.document import Document
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
 from nexum_dashboard.place import connection, store
 
 router = Router()
-A_YEAR = 366 * 86_400  # seconds
 
 
 class HoldBody(BaseModel):

@@ -21,6 +21,7 @@ from nexum.client.deadletters import (
 )
 from nexum.client.desk import LONGEST
 from nexum.client.interventions import NOTHING, By
+from nexum.client.spans import A_YEAR
 from nexum.readouts.dead import MEMBERS, DeadDetail, DeadLetter, DeadList, plan_retry, read_dead, read_group
 from nexum.readouts.document import Document, Instant, View
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
@@ -28,7 +29,6 @@ from nexum_dashboard.pages.respond import MissingError
 from nexum_dashboard.place import connection, store
 
 router = Router()
-A_YEAR = 366 * 86_400  # seconds
 Fingerprint = Annotated[str, Path(max_length=64, description="the group's name")]
 
 

@@ -21,6 +21,7 @@ from nexum.client.deadletters import (
 )
 from nexum.client.interventions import NOTHING, By
 from nexum.client.json_text import parse_json
+from nexum.client.spans import rate_of
 from nexum.errors import InputError, Problem
 from nexum.readouts.dead import ENDED, RETRIED, DeadDetail, DeadLetter, plan_retry, read_dead, read_group
 from nexum_dashboard.access import CONTROL_RUN, ForbiddenError, Viewer
@@ -78,7 +79,7 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> dict[str
     parked = [(one.run_id, one.cell) for one in members]
     by = By(viewer.name, given.get("why" if "skip" in act else "reason", ""))
     if act in ("retry", "preview"):
-        rate = _rate(given.get("rate", ""))
+        rate = rate_of(given.get("rate", ""))
         if act == "preview":
             starts = starts_of(len(parked), rate, here.store.now())
             return {"what": "retry", "nodes": plan_retry(store(), members, starts)}
@@ -114,14 +115,6 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DeadDetail) -> dict[str
 def _chosen(found: DeadDetail, ticked: list[str]) -> list[DeadLetter]:
     """The parked members that are ticked; all that are listed when none is."""
     return [one for one in found.members if one.parked and (not ticked or one.ticked in ticked)]
-
-
-def _rate(text: str) -> int | None:
-    """Retries per minute; None for all at once. What is no number is 0, which nobody takes."""
-    text = text.strip()
-    if not text:
-        return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 8 else 0
 
 
 def _is_there(fingerprint: str) -> bool:

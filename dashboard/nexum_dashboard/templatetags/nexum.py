@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from nexum.core.run.standing import DAY
 from nexum.core.run.standing import span as spelt
+from nexum.readouts.calendar import moment
 from nexum.readouts.document import rfc3339
 from nexum_dashboard.graph.spark import draw_spark
 from nexum_dashboard.place import chosen
@@ -157,7 +158,7 @@ def exact(us: int) -> str:
 
 def local(us: int, form: str) -> str:
     """A time in the zone of the dashboard, else in Django's."""
-    return datetime.fromtimestamp(us / 1_000_000, UTC).astimezone(_zone()).strftime(form)
+    return moment(us, _zone()).strftime(form)
 
 
 def _live(near: bool) -> SafeString:

@@ -9,7 +9,7 @@ import click
 from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.commands.deploy import actor
 from nexum.cli.exits import Exit
-from nexum.cli.given import seconds_of
+from nexum.cli.given import span_of
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
 from nexum.client.breakers import FORCED, override
@@ -58,10 +58,9 @@ def _made(act: str) -> click.Command:
     @click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
     @click.pass_obj
     def _act(choices: Choices, name: str, reason: str, lasting: str, who: str) -> int:
-        project = open_project(choices)
+        seconds, project = span_of(lasting, "--for"), open_project(choices)
         store = project.store
         before = store.breaker(project.settings.tenant, name)[0]
-        seconds = seconds_of(lasting) if lasting else 0
         after = override(
             store, name, act, actor=who or actor(), reason=reason, seconds=seconds, tenant=project.settings.tenant
         )

@@ -12,7 +12,7 @@ from nexum.cli.acting import find_node
 from nexum.cli.answer import Paper, envelope, print_json
 from nexum.cli.commands.deploy import actor
 from nexum.cli.exits import Exit
-from nexum.cli.given import read_json, seconds_of
+from nexum.cli.given import read_json, span_of
 from nexum.cli.project import open_project
 from nexum.cli.verb import Choices, verb
 from nexum.client.deadletters import (
@@ -26,9 +26,10 @@ from nexum.client.deadletters import (
     version_named,
 )
 from nexum.client.interventions import NOTHING, By
+from nexum.client.spans import MICROS, rate_of
 from nexum.compiler.diagnostics import counted
 from nexum.core.ids import short
-from nexum.errors import ConflictError, InputError, NexumError, Problem
+from nexum.errors import ConflictError, NexumError
 from nexum.readouts.dead import (
     ENDED,
     RETRIED,
@@ -124,6 +125,7 @@ def _show(choices: Choices, group: str) -> int:
 @click.pass_obj
 def _ignore(choices: Choices, group: str, reason: str, until: str, back: bool, who: str) -> int:
     """Set GROUP aside: `dlq list` leaves it out, nothing else changes. New failures of the same kind belong to it."""
+    seconds = span_of(until, "--until")
     store = open_project(choices).store
     its = find_group(store, group).group
     by = who or actor()
@@ -131,7 +133,7 @@ def _ignore(choices: Choices, group: str, reason: str, until: str, back: bool, w
         decide(store, GroupDecision(its.tenant, its.fingerprint, "notice", by))
         told = "is shown again" if its.state == "ignored" else "was not ignored"
         return _said(choices, its, "open", f"{its.fingerprint} {told}")
-    instant = store.now() + int(seconds_of(until) * 1_000_000) if until else 0
+    instant = store.now() + int(seconds * MICROS) if seconds else 0
     decide(store, GroupDecision(its.tenant, its.fingerprint, "ignore", by, reason, until=instant))
     told = f"{its.fingerprint} is ignored" + (f" until {Paper(choices).at(instant)}" if instant else "")
     return _said(choices, its, "ignored", told, until=instant)
@@ -153,8 +155,8 @@ def _retry(
 
     A run that has failed has ended, and is not begun again: start a new one.
     """
-    project = open_project(choices)
-    parked, each_minute = _parked(project.store, reference, limit), rate_of(rate)
+    each_minute, project = rate_of(rate), open_project(choices)
+    parked = _parked(project.store, reference, limit)
     if dry_run:
         starts = starts_of(len(parked), each_minute, project.store.now())
         return _planned(choices, plan_retry(project.store, parked, starts))
@@ -254,17 +256,6 @@ def find_group(store: Verbs, reference: str) -> DeadDetail:
     if found is None:
         raise NexumError(f"there is no group of dead letters {reference!r}", code="NX-R441")
     return found
-
-
-def rate_of(text: str) -> int | None:
-    """`60/m`, or `60`, as retries per minute; None for nothing. Raises `InputError` NX-R444 for anything else."""
-    number = text.removesuffix("/m")
-    if not text:
-        return None
-    if not (number.isascii() and number.isdigit()):
-        wanted = Problem("rate", text, "a number of retries per minute, as `60/m`")
-        raise InputError(f"{text!r} is no rate: {wanted.wanted} is wanted", code="NX-R444", problems=(wanted,))
-    return int(number)
 
 
 def _parked(store: Verbs, reference: str, limit: int) -> list[DeadLetter]:

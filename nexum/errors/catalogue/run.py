@@ -239,7 +239,7 @@ RUN = (
     Entry(
         "NX-R442",
         "decision about dead letters is not complete",
-        "Whoever sets a group aside must be named and give a reason, and the instant at which it is shown again must be to come.",
+        "Whoever sets a group aside must be named and give a reason, and the instant at which it is shown again must be to come, within a year.",
         "A failure that nobody sees must explain why.",
         ("say with `--reason` why, and with `--until` a time that has not passed",),
         exit_code=65,
@@ -254,8 +254,8 @@ RUN = (
     ),
     Entry(
         "NX-R444",
-        "rate of retries is below one",
-        "Retries are spread over time at so many per minute, and with fewer than one nothing would be tried.",
+        "rate of retries is below one, or none",
+        "Retries are spread over time at so many per minute, from 1 to 60,000; with fewer than one nothing would be tried.",
         "A rate of 0 that meant `as fast as possible` would be a stampede by mistake.",
         ("say `--rate 60/m`, or leave it out to try all at once",),
         exit_code=65,

@@ -164,9 +164,9 @@ SURFACE = (
     Entry(
         "NX-F114",
         "duration is not understood",
-        "The text is no number with an optional unit.",
+        "The text is no number with an optional unit, is longer than a year, or is no time where one is wanted.",
         "A wait of another length than the one meant would surprise somebody.",
-        ("write `90`, `90s`, `5m` or `2h`",),
+        ("write `90`, `90s`, `5m` or `2h`, at most `366d`",),
         exit_code=64,
     ),
     Entry(

@@ -220,9 +220,9 @@ WORK = (
     Entry(
         "NX-E441",
         "decision about a breaker is not complete",
-        "Whoever holds a breaker must be named and give a reason, and may hold it open or closed, or let it decide for itself.",
+        "Whoever holds a breaker must be named and give a reason, and may hold it open or closed for at most a year or without an end, or let it decide for itself.",
         "Whoever waits for a tool that is not asked must learn who decided so, and why.",
-        ("say with `--reason` why",),
+        ("correct what is listed; `--reason` says why, `--for 2h` for how long",),
         exit_code=65,
     ),
     Entry(
