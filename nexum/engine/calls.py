@@ -141,9 +141,17 @@ def report_of(store: Store, work: Work, outcome: Reported, now: int, inline_max:
     if makes_calls(work.node):
         return _with_calls(store, work, outcome, now, inline_max)
     key = work.key if isinstance(work.node, Effect) else ""
-    named = {"tenant": work.tenant, "key": key}
-    alive = alive_until(work)
-    return outcome_report(store, work.task, work.token, outcome, **named, inline_max=inline_max, alive=alive)
+    return outcome_report(
+        store,
+        work.task,
+        work.token,
+        outcome,
+        tenant=work.tenant,
+        key=key,
+        inline_max=inline_max,
+        alive=alive_until(work),
+        doubtful=work.doubtful,
+    )
 
 
 def _with_calls(store: Store, work: Work, outcome: Reported, now: int, inline_max: int) -> Report:
@@ -152,7 +160,7 @@ def _with_calls(store: Store, work: Work, outcome: Reported, now: int, inline_ma
     Doubt about calls is recorded here; the report says so of the node.
     """
     found = store.open_calls(work.task)
-    if found and not (all(_may_repeat(call, now) for call in found) and _is_left(work, outcome)):
+    if found and not (all(_may_repeat(call, _next_at(outcome, now)) for call in found) and _is_left(work, outcome)):
         doubted = _doubt_all(store, work.task, work.node, found, work.trace)
         if not doubted:  # all of them were recorded meanwhile
             return _with_calls(store, work, outcome, now, inline_max)
@@ -163,9 +171,14 @@ def _with_calls(store: Store, work: Work, outcome: Reported, now: int, inline_ma
     return outcome_report(store, work.task, work.token, outcome, tenant=work.tenant, key="", inline_max=inline_max)
 
 
-def _may_repeat(call: OpenCall, now: int) -> bool:
-    young = now - call.first_sent_at < call.ttl * SAFE_SHARE
+def _may_repeat(call: OpenCall, at: int) -> bool:
+    young = at - call.first_sent_at < call.ttl * SAFE_SHARE
     return call.policy == "dedupes" and call.state != "IN_DOUBT" and young
+
+
+def _next_at(outcome: Reported, now: int) -> int:
+    """The instant before which no other attempt begins, as far as the failed one has said."""
+    return now + (outcome.retry_after if isinstance(outcome, Failed) else 0)
 
 
 def _is_left(work: Work, outcome: Reported) -> bool:

@@ -305,7 +305,9 @@ class Engine:
     def _stop(self, known: Known, cell: Cell, at: CellState, task: TaskKey, token: int, quiet: int) -> Work | None:
         """A claimed attempt that was asked to stop before its handler began; `quiet` as in `stop_report`."""
         key = claimed_key(known.plan, cell, at)
-        report = stop_report(task, token, tenant=known.state.tenant, key=key, claimed=True, quiet=quiet)
+        report = stop_report(
+            task, token, tenant=known.state.tenant, key=key, claimed=True, quiet=quiet, doubtful=at.doubtful
+        )
         return self._tell(known, report, known.plan.node_at(cell.path), known.trace, keep=True)
 
     def _tell(self, known: Known | None, report: Report, node: AnyNode, trace: str, *, keep: bool) -> Work | None:

@@ -47,6 +47,7 @@ def work_of(
         trace=known.trace,
         repair=_repair(store, known, cell),
         calls=_calls(store, known, cell),
+        doubtful=at.doubtful,
     )
 
 

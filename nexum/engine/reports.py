@@ -40,11 +40,13 @@ def outcome_report(
     key: str,
     inline_max: int = INLINE_MAX,
     alive: int = 0,
+    doubtful: bool = False,
 ) -> Report:
     """The report of an outcome. Payloads beyond `inline_max` bytes become blobs, written before the record.
 
     `key` is that of an effect ("" for other kinds); `alive` is the instant until which another process that was given this
-    attempt may still send it (0: nobody was given it): that this one sent nothing proves nothing then.
+    attempt may still send it (0: nobody was given it): that this one sent nothing proves nothing then. `doubtful` says that an
+    earlier attempt may have acted: that this one sent nothing leaves that as it is.
     """
     cell = cell_of_task(task)
     journal = Ref(store.put_blob(tenant, outcome.journal), len(outcome.journal)) if outcome.journal else None
@@ -84,7 +86,10 @@ def outcome_report(
                 alive_until=alive,
                 status=outcome.status,
             )
-            effect = _failed_effect(tenant, key, token, outcome, alive) if key else None
+            effect = None
+            if key:
+                certain = not doubtful and _sent(key, outcome, alive) == "no"
+                effect = EffectOutcome(tenant, key, token, _left(certain), raw=outcome.raw[:TEXT_MAX])
     return Report(task, token, message, inline, effect)
 
 
@@ -94,9 +99,9 @@ def _sent(key: str, outcome: Failed, alive: int) -> str:
     return "unknown" if alive else outcome.sent
 
 
-def _failed_effect(tenant: str, key: str, token: int, outcome: Failed, alive: int) -> EffectOutcome:
-    state = "FAILED" if _sent(key, outcome, alive) == "no" else "UNKNOWN"
-    return EffectOutcome(tenant, key, token, state, raw=outcome.raw[:TEXT_MAX])
+def _left(certain: bool) -> str:
+    """The state in which an effect is left without a result: FAILED alone lets others send its key."""
+    return "FAILED" if certain else "UNKNOWN"
 
 
 def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | None:
@@ -130,17 +135,20 @@ def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | Non
             return None
 
 
-def stop_report(task: TaskKey, token: int, *, tenant: str, key: str, claimed: bool, quiet: int = 0) -> Report:
+def stop_report(
+    task: TaskKey, token: int, *, tenant: str, key: str, claimed: bool, quiet: int = 0, doubtful: bool = False
+) -> Report:
     """The report of an attempt that was asked to stop before its handler began.
 
-    `quiet` is the instant from which a process that had this attempt before it died cannot send any more (0: none had it).
+    `quiet` is the instant from which a process that had this attempt before it died cannot send any more (0: none had it);
+    `doubtful` as in `outcome_report`.
     """
     cell = cell_of_task(task)
     if key and quiet:
         evidence = "it was to be stopped; a process that died may have sent it"
         doubt = EffectInDoubt(cell, task.attempt, evidence, "reported", quiet)
         return Report(task, token, doubt, b"", EffectOutcome(tenant, key, token, "IN_DOUBT"))
-    effect = EffectOutcome(tenant, key, token, "FAILED") if key and claimed else None
+    effect = EffectOutcome(tenant, key, token, _left(not doubtful)) if key and claimed else None
     return Report(task, token, AttemptStopped(cell, task.attempt, claimed), b"", effect)
 
 

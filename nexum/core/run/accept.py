@@ -164,7 +164,7 @@ def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -
         and not _is_stored(node, message)
         and not at.overdue
         and at.attempt - at.counted_from + 1 < node.retry.max_attempts
-        and now - at.scheduled_at < node.doubt.ttl * SAFE_SHARE
+        and now + message.retry_after - at.scheduled_at < node.doubt.ttl * SAFE_SHARE
     )
 
 
