@@ -46,12 +46,13 @@ POINTS = frozenset(
         *("effect.before_blob", "effect.after_blob", "effect.before_record_commit", "effect.after_record_commit"),
         "model.while_answering",
         # a call that a handler journals
-        *("iocall.before_claim", "iocall.after_claim", "iocall.after_response", "iocall.after_record"),
+        *("iocall.before_claim", "iocall.after_claim", "iocall.after_response"),
+        *("iocall.before_blob", "iocall.after_blob", "iocall.after_record"),
         # the fast path: record and advance in one transaction
         *("step.before_commit", "step.after_commit"),
         *("transaction.before_commit", "transaction.after_commit"),
         # the slow path
-        *("inbox.after_insert", "inbox.after_commit"),
+        *("inbox.after_insert", "inbox.after_commit", "inbox.before_retry"),
         *("advance.after_lock", "advance.after_read", "advance.after_decide", "advance.after_append"),
         *("advance.before_commit", "advance.after_commit", "advance.after_recheck"),
         *("publish.before", "publish.mid_pipeline", "publish.after"),

@@ -19,6 +19,7 @@ from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import Body, EffectInDoubt, Error, NodeCompleted
 from nexum.core.run.places import call_of
 from nexum.core.run.state import CellStatus, State
+from nexum.crash import crash
 from nexum.engine.changes import cell_of_task
 from nexum.engine.patience import patiently
 from nexum.engine.quiet import alive_until
@@ -70,7 +71,10 @@ class Journal:
 
     def record(self, name: str, token: int, result: bytes, *, reference: str) -> bool:
         """Make the result of a claimed call durable; False when somebody else has it meanwhile, and this is evidence."""
+        where = {"run": self._work.task.run_id, "node": self._work.node.id, "call": name}
+        crash("iocall.before_blob", **where)
         mail, inline = self._fact(name, result, reference)
+        crash("iocall.after_blob", **where)
         digest = sha256_hex(result)
         outcome = EffectOutcome(self._work.tenant, self.key(name), token, "APPLIED", inline, digest, reference)
         made = Record(self._place(name), self._session, token, mail, outcome)

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from nexum.crash import crash
 from nexum.errors import UnavailableError
 
 log = logging.getLogger("nexum.engine")
@@ -27,4 +28,5 @@ def patiently(act: Callable[[], T]) -> T:
                 raise
             log.warning("the database does not answer, trying again in %.2f s: %s", pause, error.message)
             time.sleep(pause)
+            crash("inbox.before_retry")
             pause = min(pause * 2, 1.0)

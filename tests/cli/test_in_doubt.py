@@ -141,7 +141,9 @@ def test_an_effect_that_a_terminated_run_has_left_waits_for_nobody_and_says_so(l
 
     for answer in refused:
         assert answer.code == 6
-        assert "error[NX-E409]: nothing waits for a decision about the effect at pay: the run was TERMINATED" in answer.err
+        assert (
+            "error[NX-E409]: nothing waits for a decision about the effect at pay: the run was TERMINATED" in answer.err
+        )
     assert "Nothing waits for a decision about it. Terminated after" in shown.out
     assert "resolve" not in shown.out
     assert "Nobody knows whether `pay` was done." in why.out

@@ -54,7 +54,10 @@ def test_what_is_journaled_is_not_made_again_although_the_provider_dedupes_nothi
         assert len(fleet.acts("parts")) == 2
 
 
-@pytest.mark.parametrize("point", ["iocall.after_claim", "iocall.after_response"])
+SENT = ["iocall.after_response", "iocall.before_blob", "iocall.after_blob"]
+
+
+@pytest.mark.parametrize("point", ["iocall.after_claim", *SENT])
 def test_a_call_that_may_have_been_made_carries_the_same_key_to_a_provider_that_dedupes(
     fleet: Fleet, point: str
 ) -> None:
@@ -64,9 +67,24 @@ def test_a_call_that_may_have_been_made_carries_the_same_key_to_a_provider_that_
             run = fleet.start("Several", "o", how="dedupes")
             until(lambda: fleet.status(run) == "COMPLETED", SOON)
 
+        assert (fleet.folder / "marker.1").exists()
         assert amounts(pay) == [100, 101, 102, 103]
-        assert len(pay.get("/requests")) == 4 + (point == "iocall.after_response")
+        assert len(pay.get("/requests")) == 4 + (point in SENT)
         assert completed(fleet, run) == [*PARTS, "parts"]
+
+
+def test_a_worker_that_is_killed_while_the_database_is_away_sends_the_same_key_again(fleet: Fleet) -> None:
+    away = f"inbox.after_insert:mode=raise,file={fleet.folder / 'away'}"
+    killed = f"inbox.before_retry:file={fleet.folder / 'marker'}"
+    with running("fakepay", ledger=str(fleet.folder / "ledger.jsonl")) as pay:
+        fleet.worker(processes=1, env={"NEXUM_CRASH": ";".join([away, killed]), "BANK": pay.url})
+        with fleet.sweeping():
+            run = fleet.start("Several", "o", how="dedupes")
+            until(lambda: fleet.status(run) == "COMPLETED", SOON)
+
+        assert [path.name for path in sorted(fleet.folder.glob("*.1"))] == ["away.1", "marker.1"]
+        assert amounts(pay) == [100, 101, 102, 103]
+        assert len(pay.get("/requests")) == 5
 
 
 def test_a_call_that_may_have_been_made_is_held_and_goes_on_once_somebody_has_found_out(fleet: Fleet) -> None:
