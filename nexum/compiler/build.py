@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from nexum.compiler.acts import same_acts
 from nexum.compiler.annotations import Unsupported, adapter_of, name_of, plain, schema_of
 from nexum.compiler.binding import Marks, Scope, Signature, bind
 from nexum.compiler.checked import Checked, leaves, may_be_skipped, skipped_by_others
@@ -78,6 +79,7 @@ class _Compiler:
             self._schemas[node.id] = node.signature.schema
             self._nodes.append(node)
         self._problems.extend(points_of_no_return(self._nodes))
+        self._problems.extend(same_acts(self._nodes))
 
     def emit(self) -> Compiled:
         """The graph, if nothing stands against it."""

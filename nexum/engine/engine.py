@@ -27,9 +27,10 @@ from nexum.engine.handing import announce, work_of
 from nexum.engine.late import record_late
 from nexum.engine.loading import current, keep_snapshot
 from nexum.engine.memory import SNAPSHOT_EVERY, Known, Memory
+from nexum.engine.met import met_report
 from nexum.engine.patience import patiently
 from nexum.engine.quiet import quiet_after
-from nexum.engine.reports import Report, claim_report, claimed_key, record_of, stop_report
+from nexum.engine.reports import Report, claimed_key, doubt_report, record_of, stop_report
 from nexum.engine.stepping import step_of
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
 from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Waits, Work
@@ -217,7 +218,8 @@ class Engine:
         if at is None or at.attempt != task.attempt or known.state.phase.is_ended:
             self._discard(claimed)
             return None
-        report = claim_report(self.store, claimed, tenant=known.state.tenant)
+        node, tenant = known.plan.node_at(cell.path), known.state.tenant
+        report = met_report(self.store, node, claimed, tenant=tenant) or doubt_report(claimed)
         if report is not None:
             return self._settle(known, report, keep=True)
         if at.status is CellStatus.STOPPING:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nexum.core.canonical import sha256_hex
 from nexum.core.graph.nodes import Effect
 from nexum.core.run.codec import encode_mail
-from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, Error, NodeCompleted
+from nexum.core.run.events import AttemptFailed, AttemptStopped, Body, Cell, EffectInDoubt, NodeCompleted
 from nexum.core.run.plan import Plan
 from nexum.core.run.state import CellState
 from nexum.core.values import BLOB, HERE, INLINE_MAX, Ref
@@ -104,35 +104,17 @@ def _left(certain: bool) -> str:
     return "FAILED" if certain else "UNKNOWN"
 
 
-def claim_report(store: Store, claimed: Claimed, *, tenant: str) -> Report | None:
-    """The report of a claim that needs no handler: a key that is recorded, contradicted, or in doubt."""
+def doubt_report(claimed: Claimed) -> Report | None:
+    """The report of a claim whose effect is in doubt; None for every other claim."""
+    if claimed.effect != "doubt":
+        return None
     task = claimed.key
-    cell = cell_of_task(task)
-    match claimed.effect:
-        case "reuse":
-            inline = claimed.result
-            ref = Ref(claimed.result_hash, len(inline), HERE)
-            if not inline:
-                found = store.blob(tenant, claimed.result_hash)
-                ref = Ref(claimed.result_hash, len(found or b""), BLOB)
-            source = claimed.holder.partition("/")[0]
-            message: Body = NodeCompleted(
-                cell, ref, attempt=task.attempt, by="reuse", reference=claimed.reference, source=source
-            )
-            return Report(task, claimed.token, message, inline, None)
-        case "conflict":
-            other = f"by {claimed.holder}" if claimed.holder else "before"
-            error = Error("NX-E205", f"the business key of {task.path} was used {other} with another input")
-            return Report(task, claimed.token, AttemptFailed(cell, task.attempt, error), b"", None)
-        case "doubt":
-            evidence = "an earlier attempt may have acted, and its key may not be sent again"
-            if claimed.holder:
-                evidence = f"{claimed.holder} held this business key and ended without knowing whether it acted"
-            proof = "reported" if reported_by_all(claimed) else "expired"
-            doubt = EffectInDoubt(cell, task.attempt, evidence, proof, quiet_after(claimed))
-            return Report(task, claimed.token, doubt, b"", None)
-        case _:
-            return None
+    evidence = "an earlier attempt may have acted, and its key may not be sent again"
+    if claimed.holder:
+        evidence = f"{claimed.holder} held this business key and ended without knowing whether it acted"
+    proof = "reported" if reported_by_all(claimed) else "expired"
+    doubt = EffectInDoubt(cell_of_task(task), task.attempt, evidence, proof, quiet_after(claimed))
+    return Report(task, claimed.token, doubt, b"", None)
 
 
 def stop_report(

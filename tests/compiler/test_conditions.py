@@ -68,6 +68,18 @@ def pay(claim: Claim, count: int) -> str:
     return f"{claim.order_id} {count}"
 
 
+def receipt(claim: Claim) -> str:
+    return claim.order_id
+
+
+def letter(claim: Claim) -> str:
+    return claim.order_id
+
+
+def notice(claim: Claim) -> str:
+    return claim.order_id
+
+
 @pytest.mark.parametrize(
     ("written", "text"),
     [
@@ -138,6 +150,27 @@ def test_a_key_must_be_a_string_or_integer_that_is_always_there(key: str, words:
 
     assert found.code == "NX-B122"
     assert words in found.message
+
+
+def test_two_effects_of_one_tool_and_key_are_one_act_however_the_key_is_written() -> None:
+    flow = _flow(key="input.order_id")
+    flow.effect(tool="bank", key=claim.order_id)(receipt)
+    flow.effect(tool="post", key=claim.order_id)(letter)
+    flow.effect(tool="bank", key="'n:' + input.order_id")(notice)
+
+    with pytest.raises(BuildError) as caught:
+        flow.build()
+
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.snippet[found.column - 1 : found.end_column - 1]) == ("NX-B153", "claim.order_id")
+    assert "`key=` of `receipt` is `input.order_id` of tool `bank`, as that of `pay` at line" in found.message
+
+
+def test_effects_without_a_business_key_may_share_a_tool() -> None:
+    flow = _flow()
+    flow.effect(tool="bank")(receipt)
+
+    assert len(flow.build().graph.nodes) == 4
 
 
 @pytest.mark.parametrize("option", ["when", "key"])

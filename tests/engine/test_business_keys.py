@@ -6,13 +6,17 @@ from collections.abc import Callable
 
 from doubtful import PAY, asked, in_doubt, serve, shop
 from engine_driver import Driver
+from graphs import params
 from nexum.client.doubts import Decision, resolve
+from nexum.core.graph.nodes import Effect, Handler
+from nexum.core.graph.workflow import Graph
 from nexum.core.run.codec import decode
 from nexum.core.run.events import EffectInDoubt, NodeCompleted
 from nexum.core.run.state import CellStatus, Phase
 from nexum.readouts.run import read_run
+from nexum.store.api import Store
 from nexum.store.verbs import Verbs
-from store_tables import rows_of
+from store_tables import rows_of, spoil_blobs
 
 KEYED = shop(key="input.order")
 ORDER = {"order": "o-1"}
@@ -45,6 +49,48 @@ def test_an_act_of_another_input_under_the_key_is_an_error_that_names_the_other_
     assert error is not None
     assert (error.code, f"{first}/pay" in error.message) == ("NX-E205", True)
     assert len(driver.calls) == 2
+
+
+def test_a_result_that_does_not_fit_the_node_is_not_taken_and_nothing_is_sent(driver: Driver) -> None:
+    note = Effect(
+        id="note",
+        handler=Handler(ref="m:note"),
+        output={"type": "string"},
+        params=params(("input",)),
+        tool="pay",
+        key="input.order",
+    )
+    other = Graph(workflow="Notes", input={}, nodes=(note,), result=("note",))
+    driver.handlers = {"pay": lambda work: {"id": "re_1", "amount": 5}, "mail": lambda work: "sent"}
+    first = driver.start(KEYED, ORDER, "k1").run_id
+    driver.play(KEYED)
+
+    second = driver.start(other, ORDER, "k2").run_id
+    driver.play(other)
+
+    error = driver.state(second).cause_error
+    assert error is not None
+    assert error.code == "NX-E207"
+    assert f"note may not take what {first}/pay left under its business key: $" in error.message
+    assert driver.state(second).phase is Phase.FAILED
+    assert [call.node.id for call in driver.calls] == ["pay", "mail"]
+    (row,) = rows_of(driver.store, "nexum_effects")
+    assert (row["run_id"], row["state"]) == (first, "APPLIED")
+
+
+def test_a_run_whose_result_to_take_is_damaged_stops_alone(store: Store) -> None:
+    first, second = Driver(store, inline_max=0), Driver(store, session="s2")
+    first.handlers = {"pay": lambda work: {"id": "re_1", "amount": 5}, "mail": lambda work: "sent"}
+    first.start(KEYED, ORDER, "k1")
+    first.play(KEYED)
+    spoil_blobs(store)
+
+    run = second.start(KEYED, ORDER, "k2").run_id
+    second.play(KEYED)
+
+    assert second.state(run).suspended
+    assert b"NX-S101" in second.events(run)[-1].body
+    assert second.calls == []
 
 
 def test_whoever_meets_a_key_that_was_given_up_is_in_doubt_and_can_be_resolved(driver: Driver) -> None:

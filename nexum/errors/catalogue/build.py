@@ -311,6 +311,17 @@ BUILD = (
         exit_code=65,
     ),
     Entry(
+        "NX-B153",
+        "two effects are one act",
+        "Two effects of a workflow have the same tool and the same `key=`.",
+        "Tool and key name one act over all runs and nodes: the second effect would send nothing and get the first one's result.",
+        (
+            "say in the key which act it is: `key='notice:' + input.number`",
+            "or name what it touches by another `tool=`",
+        ),
+        exit_code=65,
+    ),
+    Entry(
         "NX-B161",
         "undo takes what its effect neither read nor gave",
         "A parameter of the undo is named like nothing that was recorded for the effect.",

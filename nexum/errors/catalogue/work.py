@@ -47,6 +47,18 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E207",
+        "result of a business key does not fit the node",
+        "Another run or node has made the act of this tool and key, and what it returned is not what this node returns.",
+        "Key and tool name one act, whichever node makes it. It is made, so it is not made again; and the nodes after this one "
+        "were not built to read such a result.",
+        (
+            "give different acts different keys: `key='notice:' + input.number`, or different tools",
+            "let the nodes that make one act return the same",
+        ),
+        exit_code=3,
+    ),
+    Entry(
         "NX-E210",
         "provider was asked and cannot tell",
         "The function behind `reconcile=` raised `CannotTell`.",
