@@ -106,9 +106,13 @@ class Desk:
         (work,) = self.driver.claim(workflow.graph)
         return work
 
+    def early(self, work: Work) -> Early:
+        """An attempt's way to its journal."""
+        return Early(self.driver.engine, work, inline_max=1_000)
+
     def execute(self, work: Work) -> Outcome:
         """One attempt."""
-        early = Early(self.driver.engine, work, inline_max=1_000)
+        early = self.early(work)
         if self.attempts.is_async(work):
             return asyncio.run(self.attempts.execute_async(work, early))
         return self.attempts.execute(work, lambda _: None, early)

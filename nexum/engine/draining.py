@@ -52,6 +52,7 @@ from nexum.store.api import Drain, Mail, MailRow, NewTask, OpenCall, SettledEffe
 
 MAX_ROUNDS = 20
 BATCH = 200
+_ENDS = NodeCompleted | NodeFailed | NodeCancelled
 _UNDER_WAY = frozenset({CellStatus.SCHEDULED, CellStatus.STOPPING})
 BUSY = "NX-S104"  # the row's holder looks for mail after letting go, and the sweeper comes by
 
@@ -267,12 +268,15 @@ class _Round:
         return self._store.open_calls(task) if makes_calls(self._known.plan.node_at(task.path)) else ()
 
     def _doubted(self, grown: Grown) -> list[tuple[TaskKey, Body]]:
-        """What must be known before these events end a node that journals calls: that calls of it may have been made."""
+        """What must be known before these events end a node that journals calls: that calls of it may have been made.
+
+        Its attempt has looked before it was recorded; from then on, and not earlier, no call of it can be begun.
+        """
         known = self._known
         if not known.plan.calls:
             return []
         found: list[tuple[TaskKey, Body]] = []
-        for cell in (event.body.cell for event in grown.events if isinstance(event.body, NodeFailed | NodeCancelled)):
+        for cell in (event.body.cell for event in grown.events if isinstance(event.body, _ENDS)):
             at = known.state.cells.get(cell)
             node = known.plan.node_at(cell.path)
             if at is not None and node is not None and at.status in _UNDER_WAY:

@@ -57,7 +57,8 @@ class IO:
     JSON or Pydantic values; a result is read by the return annotation of the function, as JSON values when it has none.
 
     A call's name is that of its function, with a number from the second on (`charge`, `charge.2`), or the one that is given.
-    Two calls may only be open at once when both have names that were given.
+    Two calls may only be open at once when both have names that were given. A handler has not ended before its calls have: what
+    a thread that it left behind calls is waited for, and what that opens after the handler has returned is refused (NX-E225).
 
     In a unit test make one with nothing: `IO()`; it calls the functions and keeps no journal.
     """
@@ -78,7 +79,8 @@ class IO:
         self._where = dict(where or {})
         self._names: dict[str, int] = {}
         self._open: dict[str, bool] = {}  # whether the name was derived
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()  # what is open, and whether anything may be opened
+        self._is_closed = False
         self.lost = False
         self.waits = ""
         self.broken: NexumError | None = None
@@ -162,6 +164,20 @@ class IO:
         """The idempotency key of the call of this name; constant over attempts, "" in a unit test."""
         return self._journal.key(name) if self._journal is not None else ""
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a call is under way."""
+        return bool(self._open)
+
+    def close(self, seconds: float | None = None) -> bool:
+        """Let no call be opened any more, and wait, at most for `seconds`, for those under way; whether none is left.
+
+        Whoever executes the handler closes it when the handler has returned.
+        """
+        with self._changed:
+            self._is_closed = True
+            return self._changed.wait_for(lambda: not self._open, seconds)
+
     # a call in its parts
 
     @contextmanager
@@ -174,13 +190,18 @@ class IO:
             arguments = _hash(name, args, kwargs)
             yield _Call(name, arguments, {**kwargs, **own}, _result_of(function), {**self._where, "call": name})
         finally:
-            with self._lock:
+            with self._changed:
                 del self._open[name]
+                self._changed.notify_all()
 
     def _named(self, function: Callable[..., Any], given: str) -> str:
         """The call's name, which nobody else has; it is open from now on."""
         derived = not given
-        with self._lock:
+        with self._changed:
+            if self._is_closed:
+                what = given or plain(function).__qualname__
+                said = f"the call {what} was not made: its handler has returned, and may have been recorded meanwhile"
+                raise HandlerError(said, code="NX-E225")
             others = ", ".join(self._open)
             if self._open and (derived or any(self._open.values())):
                 raise _nameless(f"a call was opened while {others} was open; give both a name: `io.call(f, name=...)`")

@@ -13,7 +13,7 @@ from doubtful import serve
 from nexum.client.interventions import By, terminate
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellStatus, Phase
-from nexum.errors import UnavailableError
+from nexum.errors import RetryAfter, UnavailableError
 from nexum.readouts.run import read_run
 from nexum.sdk.io import IO
 from nexum.store.api import Store
@@ -82,6 +82,28 @@ def test_a_call_that_another_run_is_making_is_come_back_to(desk: Desk) -> None:
     assert desk.driver.output(runs[0], "once") == desk.driver.output(run, "once")
     assert desk.driver.state(runs[0]).cells[Cell("once")].attempt == 1
     assert len(SENT) == 1
+
+
+def test_a_handler_that_goes_on_over_a_call_of_another_run_has_returned_nothing(desk: Desk) -> None:
+    other = Desk(desk.driver.store, "s2")
+    runs: list[str] = []
+
+    def slow(order: str) -> Receipt:
+        runs.append(desk.start(KEYED))
+        other.play(KEYED)
+        return Receipt(id="re")
+
+    def careless(order: Order, io: IO) -> Receipt:
+        with suppress(RetryAfter):
+            return io.call(slow, order.number)
+        return Receipt(id="made up")
+
+    ACTS.update(book=careless)
+    run = desk.start(KEYED)
+    desk.play(KEYED)
+
+    assert desk.driver.output(run, "once") == b'{"amount":0,"id":"re"}'
+    assert other.driver.types(runs[0]) == ["RunStarted", "NodeScheduled"]  # it waits, and is executed again
 
 
 def test_a_handler_that_waits_for_a_call_is_given_back_however_long_the_database_is_away(

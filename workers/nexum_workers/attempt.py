@@ -29,11 +29,12 @@ from nexum.errors.misfits import got, reason_of, told
 from nexum.sdk.compiled import CompiledWorkflow
 from nexum.sdk.context import Context
 from nexum.sdk.io import IO
+from nexum_workers.acting import aclose, end_of, io_of
 from nexum_workers.asking import ask
 from nexum_workers.early import Early
 from nexum_workers.guard import pure
 from nexum_workers.models.door import Door
-from nexum_workers.outcome import call_made, failure, overtime, silence, unrecordable
+from nexum_workers.outcome import failure, overtime, silence, unrecordable
 from nexum_workers.pulse import OvertimeError, Pulse, Returned, SilenceError, in_time
 from nexum_workers.transacting import Transacting
 
@@ -104,6 +105,8 @@ class Attempts:
         inside = isinstance(work.node, Transaction)  # then it is the transaction that is wrapped, and not its inside
         with nullcontext() if inside else self._around():
             value, error = _called(work, handler, arguments)
+        if isinstance(mean, IO):
+            mean.close()
         return self._in_the_end(work, handler, context, mean, value, error)
 
     async def _execute_async(self, work: Work, mean: object) -> Outcome:
@@ -115,7 +118,7 @@ class Attempts:
         _announce(work)
         if isinstance(work.node, Llm):
             return await self._ask(work, handler, arguments, Pulse(work, beats=False))
-        value, error = await in_time(_awaited(work, handler, arguments), pulse)
+        value, error = await in_time(_acted(_awaited(work, handler, arguments), mean), pulse)
         return self._in_the_end(work, handler, context, mean, value, error)
 
     def _bind(
@@ -155,14 +158,7 @@ class Attempts:
         if not isinstance(work.node, Effect) or not work.node.io:
             return None
         assert early is not None, "this executor was made without a journal"
-        where = {"run_key": work.run_key, "node": work.node.id, "attempt": work.attempt}
-        return IO(
-            early.journal(),
-            provider=work.node.doubt,
-            made=partial(call_made, node=work.node),
-            max_payload=self._max_payload,
-            where=where,
-        )
+        return io_of(work, early.journal(), max_payload=self._max_payload)
 
     def _in_the_end(
         self,
@@ -173,14 +169,9 @@ class Attempts:
         value: object,
         error: BaseException | None,
     ) -> Outcome:
-        """What the journal knows stands before what the handler made of it."""
-        if isinstance(mean, IO):
-            if mean.lost:
-                return TakenBack()
-            if mean.waits and error is not None and mean.broken is None:
-                return Waits(mean.waits, _ended(error, work))
-            error = mean.broken or error
-        return self._named(work, handler, context, value, error)
+        """What the calls of a handler say of its end, else what it did itself."""
+        said = end_of(mean, error, partial(_ended, work=work)) if isinstance(mean, IO) else None
+        return said or self._named(work, handler, context, value, error)
 
     def _named(
         self, work: Work, handler: BoundHandler, context: Context, value: object, error: BaseException | None
@@ -279,6 +270,14 @@ async def _awaited(work: Work, handler: BoundHandler, arguments: dict[str, Any])
             return await handler.call(**arguments), None
     except BaseException as error:  # noqa: BLE001 (SystemExit in a task would end the loop of all the others)
         return None, error
+
+
+async def _acted(call: Coroutine[Any, Any, Returned], mean: object) -> Returned:
+    """A handler has not ended while a call of it is under way."""
+    returned = await call
+    if isinstance(mean, IO):
+        await aclose(mean)
+    return returned
 
 
 async def _settled(asking: Coroutine[Any, Any, Outcome]) -> Returned:

@@ -137,6 +137,14 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E225",
+        "call after its handler had returned",
+        "A thread or a task that a handler left behind wanted to make a call.",
+        "The attempt has ended; an act that is made beside it would be in no journal, and nobody would wait for its outcome.",
+        ("join the threads and await the tasks that make calls before the handler returns",),
+        exit_code=3,
+    ),
+    Entry(
         "NX-E230",
         "effect may have been done twice",
         "A result came for an effect that has another one already, or that was given up, and their references differ.",

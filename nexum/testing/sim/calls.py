@@ -13,10 +13,9 @@ from datetime import timedelta
 from functools import partial
 from typing import NamedTuple
 
-from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import AnyNode
 from nexum.engine.calls import Journal
-from nexum.engine.work import Outcome, Succeeded, TakenBack, Waits, Work
+from nexum.engine.work import Outcome, Succeeded, Work
 from nexum.errors import HandlerError, NonRetryable, NotSent, RetryAfter
 from nexum.sdk.io import IO
 from nexum.sdk.policies import Dedupes
@@ -24,7 +23,8 @@ from nexum.testing.sim.faults import Fate, Faults
 from nexum.testing.sim.machine import Machine
 from nexum.testing.sim.monitor import Monitor
 from nexum.testing.sim.provider import Profile, Provider, Request
-from nexum_workers.outcome import call_made, failure
+from nexum_workers.acting import end_of, io_of
+from nexum_workers.outcome import failure
 
 SWALLOWED = (HandlerError, TimeoutError)  # by a handler that goes on whatever happens
 
@@ -79,8 +79,7 @@ class Calling:
 
     def execute(self, work: Work, journal: Journal, value: bytes) -> Outcome:
         """One attempt, which gives `value` when its calls let it."""
-        assert isinstance(work.node, Effect)
-        io = IO(journal, provider=work.node.doubt, made=partial(call_made, node=work.node))
+        io = io_of(work, journal, max_payload=0)
         again = work.attempt > 1 or work.deliveries > 1
         body = "changed" if again and self._faults.strikes("handler changed", 0.4) else "the same"
         failed: Exception | None = None
@@ -90,12 +89,8 @@ class Calling:
                     self._play(work, io, place, step, body)
         except Exception as error:  # noqa: BLE001 (as a worker, who takes whatever a handler raises)
             failed = error
-        if io.lost:
-            return TakenBack()
-        if io.waits and failed is not None and io.broken is None:
-            return Waits(io.waits, failure(failed, work.node))
-        failed = io.broken or failed
-        return failure(failed, work.node) if failed is not None else Succeeded(value)
+        io.close()
+        return end_of(io, failed, partial(failure, node=work.node)) or Succeeded(value)
 
     def _play(self, work: Work, io: IO, place: int, step: Step, body: str) -> None:
         name = f"step{place}" if step.named else ""
