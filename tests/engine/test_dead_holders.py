@@ -20,6 +20,7 @@ from nexum.engine.reports import outcome_report, record_of
 from nexum.engine.work import Failed, Succeeded
 from nexum.errors import UnavailableError
 from nexum.store.api import Mail, Store
+from nexum.store.memory import MemoryStore
 
 PAY = Cell("pay")
 REFUSED = Failed(Error("NX-R212", "nobody listens there", retryable=False), sent="no")
@@ -252,3 +253,23 @@ class _Busy(_Cut):
         """Refuse, as after a lock time-out."""
         self.asked += 1
         raise UnavailableError(f"somebody else holds run {run_id}", code="NX-S104")
+
+
+@pytest.mark.parametrize(("minutes", "sent"), [(47, 2), (49, 1)])
+def test_what_a_dead_process_may_have_sent_is_sent_again_within_four_fifths_of_its_keys_life(
+    minutes: int, sent: int
+) -> None:
+    now = [1_790_000_000 * SECOND]
+    store, g = MemoryStore(lambda: now[0]), shop()
+    driver, heir = Driver(store, session="s1"), Driver(store, session="heir")
+    run = driver.start(g).run_id
+    (_,) = driver.claim(g)
+    now[0] += minutes * 60 * SECOND
+    store.end_session("s1", proof="killed")
+
+    heir.sweep()
+    heir.play(g)
+
+    assert 1 + len(heir.calls) == sent
+    assert (heir.state(run).phase is Phase.COMPLETED) == (sent == 2)
+    assert sent == 2 or heir.state(run).cells[PAY].status is CellStatus.IN_DOUBT

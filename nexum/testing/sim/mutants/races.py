@@ -277,7 +277,7 @@ RACES = (
 ELSEWHERE = {
     "R1": "a lock mode of PostgreSQL: test_a_run_is_never_locked_for_update",
     "R5": "the same protection as R4: whoever rolls back leaves the mail to the sweeper",
-    "R6": "no run here has more mail than one drain takes: tests of MAX_ROUNDS and BATCH",
+    "R6": "no run here has more mail than one drain takes: tests/engine/test_floods_of_mail.py",
     "R9": "cannot exist: the order of a history is that of its events",
     "R19": "the parent beats, not the handler's process: tests/workers; hosts are built so here",
     "R23": "cannot exist: timers are read without a lock and sent as mail",
