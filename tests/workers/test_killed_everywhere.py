@@ -36,6 +36,7 @@ PEOPLE = sorted(point for point in POINTS if point.startswith("decision."))
 REQUESTS = sorted(point for point in POINTS if point.startswith("request."))
 DEPLOYS = sorted(point for point in POINTS if point.startswith("deploy."))
 
+NODES = ("left", "right", "both", "worded", "refunded", "filed")
 GROUPS = (WORKER, CLIENT, MESSAGES, SCHEDULERS, PEOPLE, REQUESTS, DEPLOYS)
 
 START = """
@@ -113,6 +114,10 @@ def acts(pay: Fake) -> Counter[str]:
     return Counter(act["body"]["order_id"] for act in pay.get("/ledger"))
 
 
+def completed(fleet: Fleet, run: str) -> list[str]:
+    return [event.path for event in fleet.store.events_after(run, 0) if event.type == "NodeCompleted"]
+
+
 def worker(fleet: Fleet, **more: object) -> dict[str, object]:
     return {"processes": 2, "settings": {**fleet.settings, **more}}
 
@@ -137,6 +142,8 @@ def test_workers_are_killed_at_each_of_their_points(fleet: Fleet, pay: Fake) -> 
     until(lambda: all(fleet.status(run) == "COMPLETED" for run in runs), SOON)
     assert missing(fleet.folder, WORKER) == []
     assert acts(pay) == dict.fromkeys(names, 1)
+    for run in runs:  # reads and model requests may be made again, and count once
+        assert Counter(completed(fleet, run)) == dict.fromkeys([*NODES, "filed/io.spelled"], 1)
 
 
 def test_starters_and_celery_parents_are_killed_at_each_of_their_points(
