@@ -61,11 +61,11 @@ def doubt(stage: Stage, graph: Graph, name: str, *answers: Succeeded) -> str:
     return run_id
 
 
-def park(stage: Stage, graph: Graph, name: str) -> str:
+def park(stage: Stage, graph: Graph, name: str, tenant: str = "default") -> str:
     """A run whose only node is parked."""
     stage.register(graph)
     stage.open(f"worker-of-{graph.workflow}", graph.queue, lease=10**15)
-    run_id = stage.begin(graph.workflow, {"order": name}, name=name, key=name)
+    run_id = stage.begin(graph.workflow, {"order": name}, name=name, key=name, tenant=tenant)
     stage.play(graph.queue, {"pay": [REFUSED]})
     return run_id
 

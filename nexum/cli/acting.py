@@ -16,7 +16,7 @@ from nexum.client.interventions import By, Done
 from nexum.core.run.events import Cell
 from nexum.errors import NexumError
 
-WHO = "Who acts; without, you at this machine."
+WHO = click.option("--actor", "who", default="", metavar="NAME", help="Who acts; without, you at this machine.")
 
 
 def why(required: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -32,15 +32,15 @@ def by(who: str, reason: str) -> By:
     return By(who or actor(), reason)
 
 
-def find_node(store: object, reference: str) -> tuple[str, Cell]:
-    """The run and the node that RUN/NODE means; RUN/NODE/undo is the undo of an effect.
+def find_node(store: object, reference: str, tenant: str | None) -> tuple[str, Cell]:
+    """The run and the node that RUN/NODE means, of this tenant when one is named; RUN/NODE/undo is the undo of an effect.
 
     Raises `NexumError` NX-R222 without a node, NX-R404 and NX-F111 as for runs.
     """
-    run, path = split_node(store, reference)
+    run, path = split_node(store, reference, tenant)
     if not path:
         raise NexumError(f"{reference!r} names a run and no node: write RUN/NODE", code="NX-R222")
-    return find_run(store, run), Cell(path)
+    return find_run(store, run, tenant), Cell(path)
 
 
 def say(choices: Choices, action: str, done: Done) -> int:

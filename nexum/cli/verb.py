@@ -57,7 +57,7 @@ def _shared() -> list[click.Option]:
         option("--utc", is_flag=True, help="Times in UTC instead of this machine's zone."),
         option("--settings", metavar="MODULE", help="Django's settings module."),
         option("--database", metavar="URL|ALIAS", help="The database: a URL, or one of Django's DATABASES."),
-        option("--tenant", metavar="NAME", help="The tenant to act for."),
+        option("--tenant", metavar="NAME", help="The tenant to act for; runs and effects of others are not found."),
     ]
 
 

@@ -6,16 +6,17 @@ a group loses nothing: runs and nodes stay as they are, and the group is found a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from nexum.broker.doorbell import Doorbell
-from nexum.client.desk import unfit_text
+from nexum.client.desk import check_texts, unfit_text
 from nexum.client.interventions import NOTHING, By, check_skip, retry, skip
 from nexum.client.spans import check_rate, unfit_instant
 from nexum.client.start import MAX_PAYLOAD
 from nexum.core.run.events import Cell
+from nexum.core.run.state import CellStatus
 from nexum.core.values import INLINE_MAX
 from nexum.errors import InputError, NexumError, Problem, UnavailableError
 from nexum.errors.misfits import got
@@ -25,6 +26,7 @@ from nexum.store.verbs import Verbs
 
 A_MINUTE = 60_000_000  # microseconds
 LONGEST_NAME = 200  # characters of a user's name, or a version's
+PARKED = str(CellStatus.PARKED)
 DECISIONS = ("ignore", "notice", "acknowledge", "assign", "fixed")
 _EXPLAINED = ("ignore", "acknowledge", "fixed")
 
@@ -53,14 +55,14 @@ def decide(store: Verbs, decision: GroupDecision) -> None:
     is more than a year away.
     """
     wanted = {"actor": "who decides", "reason": "why, in a sentence" if decision.what in _EXPLAINED else ""}
-    found = [p for name, what in wanted.items() if (p := unfit_text(name, getattr(decision, name), what)) is not None]
+    found = []
     if decision.what not in DECISIONS:
         found.append(Problem("what", got(decision.what), f"one of {', '.join(DECISIONS)}"))
     if (late := unfit_instant(decision.until, store.now())) is not None:
         found.append(late)
     if len(decision.value) > LONGEST_NAME or unfit_text("value", decision.value, "") is not None:
         found.append(Problem("value", got(decision.value), f"a name of at most {LONGEST_NAME} characters"))
-    _complete(found)
+    check_texts("decision", "NX-R442", decision, wanted, *found)
     add_group_decision(
         store,
         DecisionRow(
@@ -81,15 +83,9 @@ def version_named(store: Verbs, workflow: str, beginning: str) -> str:
     names = [name for held, name in registrations(store) if held == workflow]
     found = [name for name in names if begins and name.removeprefix("sha256:").startswith(begins)]
     if len(found) != 1:
-        _complete([Problem("version", got(beginning), f"the beginning of exactly one version of {workflow}")])
+        wrong = Problem("version", got(beginning), f"the beginning of exactly one version of {workflow}")
+        check_texts("decision", "NX-R442", None, {}, wrong)
     return found[0]
-
-
-def _complete(found: list[Problem]) -> None:
-    """Raise `InputError` NX-R442 for what is wrong."""
-    if found:
-        listed = "; ".join(map(str, found))
-        raise InputError(f"the decision is not complete: {listed}", code="NX-R442", problems=tuple(found))
 
 
 class Tried(NamedTuple):
@@ -122,25 +118,25 @@ def retry_all(
     by: By,
     *,
     rate: int | None = None,
+    preview: bool = False,
     doorbell: Doorbell | None = None,
 ) -> list[Tried]:
     """Try parked nodes again, each under its own key and with its attempts anew; one that waits no more is told, not raised.
 
-    With a `rate` so many begin within a minute, so that what was down is not buried by its recovery. Raises `InputError`
-    NX-R220 (nobody does it), NX-R444 (no rate), `UnavailableError` (the database does not answer; those before
-    are tried).
+    With a `rate` so many begin within a minute, so that what was down is not buried by its recovery. A `preview` only says
+    when each would begin. Raises `InputError` NX-R220 (nobody does it), NX-R444 (no rate), `UnavailableError`
+    (the database does not answer; those before are tried).
     """
-    tried = []
-    for (run_id, cell), start in zip(parked, starts_of(len(parked), rate, store.now()), strict=True):
-        try:
-            done = retry(store, run_id, cell, by, not_before=start, doorbell=doorbell)
-        except (InputError, UnavailableError):
-            raise
-        except NexumError as error:  # somebody was faster, or the run has ended
-            tried.append(Tried(run_id, cell, "", error.message))
-        else:
-            tried.append(Tried(run_id, cell, done.node_status, not_before=start))
-    return tried
+    starts = dict(zip(parked, starts_of(len(parked), rate, store.now()), strict=True))
+    if preview:
+        return [Tried(*place, PARKED, not_before=start) for place, start in starts.items()]
+
+    def again(run_id: str, cell: Cell) -> Tried:
+        start = starts[run_id, cell]
+        status = retry(store, run_id, cell, by, not_before=start, doorbell=doorbell).node_status
+        return Tried(run_id, cell, status, not_before=start)
+
+    return [_unless_late(again, *place) for place in parked]
 
 
 def skip_all(
@@ -149,51 +145,39 @@ def skip_all(
     by: By,
     *,
     value: object = NOTHING,
+    preview: bool = False,
     doorbell: Doorbell | None = None,
     inline_max: int = INLINE_MAX,
     max_payload: int = MAX_PAYLOAD,
-) -> list[Tried]:
-    """Put the same value in place of what each node would have returned, or skip them; one that waits no more is told.
+) -> tuple[list[Tried], tuple[str, ...]]:
+    """Put the same value in place of what each node would have returned, or skip them; gives also who reads it.
 
-    The value is checked against every one of them first. Raises `InputError` NX-R220 (nobody does it, or no reason) and
-    NX-R221 (it does not fit one of them; none is skipped), `UnavailableError`.
+    The value is checked against every one of them before the first is skipped, and a `preview` ends there. One that waits no
+    more is told, not raised. Raises `InputError` NX-R220 (nobody does it, or no reason) and NX-R221 (the value does not fit
+    one of them; none is skipped), `UnavailableError`.
     """
-    _, refused = check_all(store, parked, by, value=value, max_payload=max_payload)
-    limits = {"inline_max": inline_max, "max_payload": max_payload}
-    done = []
-    for run_id, cell in parked:
-        why = refused.get((run_id, cell), "")
-        if why:
-            done.append(Tried(run_id, cell, "", why))
-            continue
-        try:
-            status = skip(store, run_id, cell, by, value=value, doorbell=doorbell, **limits).node_status
-        except (InputError, UnavailableError):
-            raise
-        except NexumError as error:
-            done.append(Tried(run_id, cell, "", error.message))
-        else:
-            done.append(Tried(run_id, cell, status))
-    return done
+    readers: dict[str, None] = {}
+
+    def check(run_id: str, cell: Cell) -> Tried:
+        found = check_skip(store, run_id, cell, by, value=value, max_payload=max_payload)
+        readers.update(dict.fromkeys(found))
+        return Tried(run_id, cell, PARKED)
+
+    def leave_out(run_id: str, cell: Cell) -> Tried:
+        limits = {"inline_max": inline_max, "max_payload": max_payload}
+        return Tried(run_id, cell, skip(store, run_id, cell, by, value=value, doorbell=doorbell, **limits).node_status)
+
+    done = [_unless_late(check, *place) for place in parked]
+    if not preview:
+        done = [one if one.refused else _unless_late(leave_out, one.run_id, one.cell) for one in done]
+    return done, tuple(readers)
 
 
-def check_all(
-    store: Store,
-    parked: Sequence[tuple[str, Cell]],
-    by: By,
-    *,
-    value: object = NOTHING,
-    max_payload: int = MAX_PAYLOAD,
-) -> tuple[tuple[str, ...], dict[tuple[str, Cell], str]]:
-    """Who reads what would be put in place of these nodes, and which would be refused, and why. Raises as `skip_all` does."""
-    readers: dict[str, bool] = {}
-    refused = {}
-    for run_id, cell in parked:
-        try:
-            found = check_skip(store, run_id, cell, by, value=value, max_payload=max_payload)
-            readers |= dict.fromkeys(found, True)
-        except (InputError, UnavailableError):
-            raise
-        except NexumError as error:
-            refused[run_id, cell] = error.message
-    return tuple(readers), refused
+def _unless_late(act: Callable[[str, Cell], Tried], run_id: str, cell: Cell) -> Tried:
+    """What the act made of one node, or why it did nothing: somebody was faster, or the run has ended."""
+    try:
+        return act(run_id, cell)
+    except (InputError, UnavailableError):
+        raise
+    except NexumError as error:
+        return Tried(run_id, cell, "", error.message)

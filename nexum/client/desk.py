@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nexum.broker.doorbell import Doorbell
 from nexum.core.canonical import legible
 from nexum.core.run.events import Cell
@@ -9,7 +11,7 @@ from nexum.engine.draining import drain
 from nexum.engine.graphs import Graphs
 from nexum.engine.loading import load
 from nexum.engine.memory import Known
-from nexum.errors import ConflictError, NexumError, Problem
+from nexum.errors import ConflictError, InputError, NexumError, Problem
 from nexum.errors.misfits import got
 from nexum.store.api import Store
 
@@ -51,6 +53,18 @@ def unfit_text(name: str, text: str, wanted: str) -> Problem | None:
     if "\x00" in text or legible(text) != text:
         return Problem(name, got(text), "text without NUL and without halves of surrogate pairs")
     return None
+
+
+def check_texts(what: str, code: str, said: object, wanted: Mapping[str, str], *more: Problem) -> None:
+    """Refuse what somebody says without what it must say: `wanted` names fields of it, and what stands there ("": anything).
+
+    Raises `InputError` of this code with every field that is unfit, and `more` that is wrong with it.
+    """
+    unfit = (unfit_text(name, getattr(said, name), told) for name, told in wanted.items())
+    found = (*(problem for problem in unfit if problem is not None), *more)
+    if found:
+        listed = "; ".join(map(str, found))
+        raise InputError(f"the {what} is not complete: {listed}", code=code, problems=found)
 
 
 def place_of(cell: Cell) -> str:

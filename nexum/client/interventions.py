@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from nexum.broker.doorbell import Doorbell
-from nexum.client.desk import Desk, check_unmoved, place_of, unfit_text
+from nexum.client.desk import Desk, check_texts, check_unmoved, place_of
 from nexum.client.start import MAX_PAYLOAD
 from nexum.core.canonical import NotCanonicalError, storable_bytes
 from nexum.core.run.codec import decode, encode_mail
@@ -98,8 +98,8 @@ def retry(
 ) -> Done:
     """Try a node now that waits for its time, or that is parked: under the same key, and with its attempts anew.
 
-    At `not_before`, in microseconds since 1970, when that is to come. The reason may be empty. Raises `InputError` NX-R220, `NexumError` NX-R404 and NX-R222 (no such node), `ConflictError`
-    NX-R409 (it does not wait).
+    At `not_before`, in microseconds since 1970, when that is to come. The reason may be empty. Raises `InputError` NX-R220,
+    `NexumError` NX-R404 and NX-R222 (no such node), `ConflictError` NX-R409 (it does not wait).
     """
     window = _Window(store, run_id, by, doorbell, wants_reason=False)
     return window.act(RetryRequested(cell, by.reason.strip(), not_before), "retry")
@@ -156,11 +156,7 @@ class _Window:
         self._store, self._run_id, self._by = store, run_id, by
         self._desk = Desk(store, run_id, doorbell)
         wanted = {"actor": "who does this", "reason": "why, in a sentence" if wants_reason else ""}
-        found = [unfit_text(name, getattr(by, name), what) for name, what in wanted.items()]
-        wrong = tuple(problem for problem in found if problem is not None)
-        if wrong:
-            listed = "; ".join(map(str, wrong))
-            raise InputError(f"the request is not complete: {listed}", code="NX-R220", problems=wrong)
+        check_texts("request", "NX-R220", by, wanted)
 
     def look(self, message: Body) -> Known:
         """The run as it stands, with its mail; raises what stands against the message."""

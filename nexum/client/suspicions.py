@@ -7,11 +7,11 @@ late result of the same effect is another suspicion.
 from __future__ import annotations
 
 from nexum.broker.doorbell import Doorbell
-from nexum.client.desk import Desk, unfit_text
+from nexum.client.desk import Desk, check_texts
 from nexum.client.interventions import By
 from nexum.core.run.codec import encode_mail
 from nexum.core.run.events import Cell, DuplicateAcknowledged
-from nexum.errors import ConflictError, InputError
+from nexum.errors import ConflictError
 from nexum.store.api import Mail, Store
 from nexum.store.suspicions import SuspicionRow, acknowledgement_of, suspicions
 from nexum.store.verbs import Verbs
@@ -24,10 +24,7 @@ def acknowledge(store: Store, key: str, by: By, *, doorbell: Doorbell | None = N
     reason), `ConflictError` NX-E232 (nothing is suspected of this effect, or all of it is acknowledged).
     """
     wanted = {"actor": "who has looked into it", "reason": "what you found, in a sentence"}
-    wrong = tuple(p for name, what in wanted.items() if (p := unfit_text(name, getattr(by, name), what)) is not None)
-    if wrong:
-        listed = "; ".join(map(str, wrong))
-        raise InputError(f"the decision is not complete: {listed}", code="NX-E401", problems=wrong)
+    check_texts("decision", "NX-E401", by, wanted)
     assert isinstance(store, Verbs), "a process that keeps everything in memory has no list of suspicions"
     found = suspicions(store, key=key)
     fresh = [row for row in found if not row.acknowledged_at]

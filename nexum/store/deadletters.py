@@ -6,9 +6,10 @@ thing that is stored is what people have decided, by group: rows that are added 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import and_, exists, not_, or_, select
+from sqlalchemy import and_, exists, literal, not_, or_, select, tuple_
 
 from nexum.core.run.events import DEAD
 from nexum.store.reading import OPEN, Reader
@@ -63,12 +64,23 @@ _COLUMNS = (
 )
 
 
+PAGE = 1_000  # dead letters of one query, where all are wanted
+
+
 def letters(
-    store: Reader, *, workflow: str = "", tenant: str = "", run_id: str = "", limit: int = 5_000
+    store: Reader,
+    *,
+    workflow: str = "",
+    tenant: str = "",
+    run_id: str = "",
+    waiting: bool = False,
+    after: LetterRow | None = None,
+    limit: int = 5_000,
 ) -> list[LetterRow]:
     """The dead letters, the newest first; only those of a workflow, a tenant or a run when it is named.
 
-    A parked node counts until something follows for it; its run's own failure then stands for it.
+    A parked node counts until something follows for it; its run's own failure then stands for it. `waiting`: parked nodes
+    only. The list goes on behind the letter `after`.
     """
     later = events.alias("later")
     same = and_(*(later.c[name] == events.c[name] for name in ("run_id", "path", "visit", "item")))
@@ -78,12 +90,23 @@ def letters(
     chosen = (
         select(*_COLUMNS)
         .join(runs, runs.c.run_id == events.c.run_id)
-        .where(events.c.type.in_(sorted(DEAD)), or_(events.c.type == "RunFailed", parked))
+        .where(events.c.type.in_(sorted(DEAD)), parked if waiting else or_(events.c.type == "RunFailed", parked))
         .where(*(column == clean(value) for column, value in given.items() if value))
         .order_by(events.c.at.desc(), events.c.run_id, events.c.seq)
         .limit(limit)
     )
+    if after is not None:
+        behind = tuple_(events.c.run_id, events.c.seq) > tuple_(literal(after.run_id), literal(after.seq))
+        chosen = chosen.where(or_(events.c.at < after.at, and_(events.c.at == after.at, behind)))
     return [LetterRow(*row)._replace(body=bytes(row[7])) for row in store.select(chosen)]
+
+
+def older_waiting(store: Reader, after: LetterRow, *, workflow: str = "", tenant: str = "") -> Iterator[LetterRow]:
+    """Every parked node behind a letter, the newest first, however many there are."""
+    page = [after]
+    while page:
+        page = letters(store, workflow=workflow, tenant=tenant, waiting=True, after=page[-1], limit=PAGE)
+        yield from page
 
 
 def last_failure(store: Reader, run_id: str, path: str) -> bytes | None:

@@ -77,9 +77,10 @@ def effects_at(store: Reader, run_id: str, path: str = "") -> list[DoubtRow]:
     return _read(store, effects.c.run_id == run_id, *place)
 
 
-def effects_named(store: Reader, beginning: str, *, limit: int = 6) -> list[DoubtRow]:
-    """The effects whose key begins so, in doubt or not."""
-    return _read(store, effects.c.key.startswith(clean(beginning), autoescape=True), limit=limit)
+def effects_named(store: Reader, beginning: str, *, tenant: str = "", limit: int = 6) -> list[DoubtRow]:
+    """The effects whose key begins so, in doubt or not; only those of a tenant when it is named."""
+    whose = (effects.c.tenant == clean(tenant),) if tenant else ()
+    return _read(store, effects.c.key.startswith(clean(beginning), autoescape=True), *whose, limit=limit)
 
 
 def evidence_of(store: Reader, tenant: str, key: str) -> list[EvidenceRow]:

@@ -179,13 +179,14 @@ def find_run(store: Reader, run_id: str) -> RunRow | None:
     return RunRow(*found[0]) if found else None
 
 
-def runs_like(store: Reader, prefix: str, limit: int = 5) -> list[RunRow]:
-    """Runs whose id begins or ends like this, newest first: what somebody may have meant."""
+def runs_like(store: Reader, prefix: str, tenant: str = "", *, limit: int = 5) -> list[RunRow]:
+    """Runs whose id begins or ends like this, newest first: what somebody may have meant; of a tenant when it is named."""
     text = clean(prefix)
     like = or_(runs.c.run_id.startswith(text, autoescape=True), runs.c.run_id.endswith(text, autoescape=True))
-    return [
-        RunRow(*row) for row in store.select(select(*_RUN).where(like).order_by(runs.c.created_at.desc()).limit(limit))
-    ]
+    chosen = select(*_RUN).where(like).order_by(runs.c.created_at.desc()).limit(limit)
+    if tenant:
+        chosen = chosen.where(runs.c.tenant == clean(tenant))
+    return [RunRow(*row) for row in store.select(chosen)]
 
 
 def tasks_of(store: Reader, run_ids: Sequence[str]) -> list[TaskRow]:

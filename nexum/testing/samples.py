@@ -215,19 +215,21 @@ class Stage:
         row = SessionRow(session, "worker", host, pid, 1, queues, 16, 0, 0, 0, "LIVE", lease)
         self.store.open_session(row)
 
-    def begin(self, workflow: str, given: Json, *, name: str, key: str = "", subject: str = "") -> str:
+    def begin(
+        self, workflow: str, given: Json, *, name: str, key: str = "", subject: str = "", tenant: str = "default"
+    ) -> str:
         """Start a run and remember it under a name.
 
         Not by the client's `start`, which counts on its own clock between two looks at the store's.
         """
         graph = default_graph(self.store, workflow)
         data, now = input_bytes(graph, given), self.store.now()
-        ref, _ = keep(self.store, "default", data)
+        ref, _ = keep(self.store, tenant, data)
         run_id = run_id_from(now, os.urandom(10))
         row = start_row(
             graph,
             run_id=run_id,
-            tenant="default",
+            tenant=tenant,
             run_key=key,
             data=data,
             input_ref=ref,

@@ -118,7 +118,8 @@ def test_retries_are_planned_spread_and_skipped_with_a_value(shop: Shop) -> None
 
     assert [(answer.code, "NX-R444" in answer.err) for answer in wrong] == [(65, True), (65, True)]
     assert planned.out.count("the same key") == 3
-    assert (planned.out.count("at once"), one.out.count("tried again")) == (1, 2)
+    assert (planned.out.count("at once"), one.out.count(": tried again")) == (1, 2)
+    assert "2 of 3 nodes tried again; 1 left, as --limit says." in one.out
     assert "from " in one.out
     assert (unfit.code, "NX-R221" in unfit.err) == (65, True)
     assert "would be skipped; read by nobody" in checked.out
@@ -176,3 +177,23 @@ def test_a_shop_without_dead_letters_says_so(shop: Shop) -> None:
     answer = shop.nexum("dlq", "list")
 
     assert (answer.code, answer.out) == (0, "No dead letters.\n")
+
+
+def test_the_same_failure_of_two_tenants_is_told_apart(shop: Shop) -> None:
+    clock = Clock(NOW)
+    store = open_store(shop.url, clock=clock)
+    stage = Stage(store, clock)
+    runs = {tenant: park(stage, parking("Payout"), f"of-{tenant}", tenant) for tenant in ("default", "acme")}
+    listed = shop.nexum("dlq", "list")
+    name = shop.nexum("dlq", "list", "--tenant", "acme", "--json").json["groups"][0]["fingerprint"]
+    unnamed = shop.nexum("dlq", "show", name)
+    shown = shop.nexum("dlq", "show", name, "--tenant", "acme")
+    foreign = shop.nexum("dlq", "retry", f"{runs['default']}/pay", "--tenant", "acme")
+    tried = shop.nexum("dlq", "retry", name, "--tenant", "acme", "--reason", "it is up", "--json").json
+
+    assert listed.out.count("acme") == 1
+    assert (unnamed.code, "--tenant" in unnamed.err) == (64, True)
+    assert (shown.code, runs["acme"][-8:] in shown.out, runs["default"][-8:] in shown.out) == (0, True, False)
+    assert (foreign.code, "NX-R404" in foreign.err) == (66, True)
+    assert ([node["run_id"] for node in tried["nodes"]], tried["left"]) == ([runs["acme"]], 0)
+    store.close()

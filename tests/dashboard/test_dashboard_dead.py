@@ -101,7 +101,7 @@ def test_a_parked_node_is_tried_again_from_its_page(shop: Any, operator: httpx.C
     assert (group["count"], group["parked"]) == (1, 1)
     assert "1 of 1 waits for a person." in page
     assert "under the same key" in page
-    assert (done.status_code, done.headers["Location"]) == (303, "/nexum/dead-letters/")
+    assert (done.status_code, done.headers["Location"].partition("?")[0]) == (303, "/nexum/dead-letters/")
     assert "RetryRequested" in events
     assert [line for line in listed(shop) if line["workflow"] == "ParkedHere"] == []
 

@@ -160,3 +160,54 @@ def test_a_request_about_a_run_that_has_gone_on_is_a_conflict(shop: Any) -> None
     assert (late.status_code, late.json()["code"]) == (409, "NX-R409")
     assert "the run has gone on" in late.json()["detail"]
     assert (done.status_code, done.json()["node_status"]) == (200, "SCHEDULED")
+
+
+def test_a_script_is_told_how_many_are_left(shop: Any) -> None:
+    runs, group = parked(shop, "Limited", 3)
+    address = f"/dead-letters/{group['group']['fingerprint']}"
+    with shop.with_token("operate") as script:
+        tried = script.post(f"{address}/retry", json={"reason": "it is up", "limit": 2}).json()
+        named = script.post(f"{address}/skip", json={"reason": "by hand", "runs": [runs[0]]}).json()
+
+    assert (len(tried["nodes"]), tried["waiting"], tried["left"]) == (2, 3, 1)
+    assert [node["run_id"] for node in tried["nodes"]] == runs[:0:-1]
+    assert (len(named["nodes"]), named["waiting"], named["left"]) == (1, 1, 0)
+
+
+def test_the_page_tells_what_became_of_them(shop: Any, operator: httpx.Client) -> None:
+    runs, group = parked(shop, "Told", 3)
+    done = send(operator, group, "retry", reason="this one first", member=[ticked(group, runs[1])])
+    after = operator.get(done.headers["Location"].removeprefix("/nexum"))
+    invented = operator.get("/dead-letters/?what=retry&done=x&refused=0&waiting=1")
+
+    assert "1 of 1 node tried again." in words_of(after)
+    assert invented.status_code == 200
+    assert "tried again" not in words_of(invented)
+
+
+def test_the_same_failure_of_two_tenants_is_decided_one_by_one(shop: Any, operator: httpx.Client) -> None:
+    runs = {tenant: park(shop.stage, parking("Shared"), f"shared-{tenant}", tenant) for tenant in ("acme", "default")}
+    with shop.with_token("operate", "runs:read") as script:
+        groups = script.get("/dead-letters", params={"workflow": "Shared"}).json()["groups"]
+        (name,) = {group["fingerprint"] for group in groups}
+        address = f"/dead-letters/{name}"
+        unnamed = [script.get(address), script.post(f"{address}/retry", json={"reason": "it is up"})]
+        done = script.post(f"{address}/retry", params={"tenant": "acme"}, json={"reason": "it is up"}).json()
+        park(shop.stage, parking("Shared"), "shared-again", "acme")
+        listed = script.get("/dead-letters", params={"workflow": "Shared", "tenant": "acme"}).json()["groups"]
+    page, pages = (
+        operator.get("/dead-letters/").text,
+        [operator.get(f"{address}/{end}").status_code for end in ("", "?tenant=no")],
+    )
+    decided = send(operator, {"group": {"fingerprint": f"{name}/?tenant=default#"}}, "acknowledge", reason="known")
+    states = {t: operator.get(f"{address}.json", params={"tenant": t}).json()["group"]["state"] for t in runs}
+
+    assert {(answer.status_code, answer.json()["code"]) for answer in unnamed} == {(409, "NX-F111")}
+    assert "?tenant=" in unnamed[0].json()["fixes"][0]
+    assert [node["run_id"] for node in done["nodes"]] == [runs["acme"]]
+    assert [(group["tenant"], group["count"]) for group in listed] == [
+        ("acme", 2)
+    ]  # the one that was tried again has failed again
+    assert {f"{name}/?tenant={tenant}" in page for tenant in runs} == {True}
+    assert (pages, decided.status_code) == ([409, 404], 303)
+    assert states == {"acme": "open", "default": "acknowledged"}

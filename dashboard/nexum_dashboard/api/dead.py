@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Body, Path, Query, Router
 from pydantic import BaseModel, ConfigDict, Field
 
-from nexum.client.deadletters import (
-    LONGEST_NAME,
-    GroupDecision,
-    Tried,
-    check_all,
-    decide,
-    retry_all,
-    skip_all,
-    starts_of,
-    version_named,
-)
+from nexum.client.deadletters import LONGEST_NAME, GroupDecision, Tried, decide, retry_all, skip_all, version_named
 from nexum.client.desk import LONGEST
 from nexum.client.interventions import NOTHING, By
+from nexum.client.limits import LONGEST as LONGEST_TENANT
 from nexum.client.spans import A_YEAR
-from nexum.readouts.dead import MEMBERS, DeadDetail, DeadLetter, DeadList, plan_retry, read_dead, read_group
+from nexum.core.run.events import Cell
+from nexum.readouts.dead import MEMBERS, DeadDetail, DeadList, plan_retry, read_dead, read_group
 from nexum.readouts.document import Document, Instant, View
+from nexum.readouts.letters import DeadLetter, Members, find_members
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
-from nexum_dashboard.pages.respond import MissingError
 from nexum_dashboard.place import connection, store
 
 router = Router()
 Fingerprint = Annotated[str, Path(max_length=64, description="the group's name")]
+OnlyTenant = Annotated[str, Query(max_length=LONGEST_TENANT, description="only those of this tenant")]
+Tenant = Annotated[
+    str,
+    Query(max_length=LONGEST_TENANT, description="the group's tenant; needed where several have a group of this name"),
+]
 
 
 class IgnoreBody(BaseModel):
@@ -45,31 +43,35 @@ class IgnoreBody(BaseModel):
 def list_dead_letters(
     request: HttpRequest,
     workflow: Annotated[str, Query(max_length=63, description="only those of this workflow")] = "",
+    tenant: OnlyTenant = "",
     ignored: Annotated[bool, Query(description="also the groups that are set aside")] = True,
 ) -> HttpResponse:
     """Groups of dead letters, the one that was hit last first."""
     caller_with(request, "runs:read")
-    return spelled(read_dead(store(), workflow=workflow, ignored=ignored))
+    return spelled(read_dead(store(), workflow=workflow, tenant=tenant, ignored=ignored))
 
 
-@router.get("/{fingerprint}", response={200: DeadDetail, **errors(404)}, operation_id="get_dead_letters", by_alias=True)
-def get_dead_letters(request: HttpRequest, fingerprint: Fingerprint) -> HttpResponse:
+@router.get(
+    "/{fingerprint}", response={200: DeadDetail, **errors(404, 409)}, operation_id="get_dead_letters", by_alias=True
+)
+def get_dead_letters(request: HttpRequest, fingerprint: Fingerprint, tenant: Tenant = "") -> HttpResponse:
     """One group with its newest members; the traceback only when the token may read payloads."""
-    return spelled(_found(fingerprint, may_read=caller_with(request, "runs:read").may_read))
+    caller, here = caller_with(request, "runs:read"), store()
+    return spelled(read_group(here, find_members(here, fingerprint, tenant=tenant), may_read=caller.may_read))
 
 
 @router.post(
     "/{fingerprint}/ignore",
-    response={200: DeadDetail, **errors(404, 413, 415)},
+    response={200: DeadDetail, **errors(404, 409, 413, 415)},
     operation_id="ignore_dead_letters",
     by_alias=True,
 )
 def ignore_dead_letters(
-    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[IgnoreBody, Body()]
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[IgnoreBody, Body()], tenant: Tenant = ""
 ) -> HttpResponse:
     """Set a group aside; runs stay as they are."""
     until = store().now() + given.seconds * 1_000_000 if given.seconds else 0
-    return _decided(request, fingerprint, "ignore", given.reason, until=until)
+    return _decided(request, _found(request, fingerprint, tenant), "ignore", given.reason, until=until)
 
 
 class AcknowledgeBody(BaseModel):
@@ -96,56 +98,60 @@ class FixedBody(AcknowledgeBody):
 
 @router.post(
     "/{fingerprint}/acknowledge",
-    response={200: DeadDetail, **errors(404, 413, 415)},
+    response={200: DeadDetail, **errors(404, 409, 413, 415)},
     operation_id="acknowledge_dead_letters",
     by_alias=True,
 )
 def acknowledge_dead_letters(
-    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[AcknowledgeBody, Body()]
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[AcknowledgeBody, Body()], tenant: Tenant = ""
 ) -> HttpResponse:
     """Say that a group is known; the next failure of the kind opens it again."""
-    return _decided(request, fingerprint, "acknowledge", given.reason)
+    return _decided(request, _found(request, fingerprint, tenant), "acknowledge", given.reason)
 
 
 @router.post(
     "/{fingerprint}/assign",
-    response={200: DeadDetail, **errors(404, 413, 415)},
+    response={200: DeadDetail, **errors(404, 409, 413, 415)},
     operation_id="assign_dead_letters",
     by_alias=True,
 )
 def assign_dead_letters(
-    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[AssignBody, Body()]
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[AssignBody, Body()], tenant: Tenant = ""
 ) -> HttpResponse:
     """Say who looks into a group."""
-    return _decided(request, fingerprint, "assign", value=given.to)
+    return _decided(request, _found(request, fingerprint, tenant), "assign", value=given.to)
 
 
 @router.post(
     "/{fingerprint}/fixed",
-    response={200: DeadDetail, **errors(404, 413, 415)},
+    response={200: DeadDetail, **errors(404, 409, 413, 415)},
     operation_id="fix_dead_letters",
     by_alias=True,
 )
 def fix_dead_letters(
-    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[FixedBody, Body()]
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[FixedBody, Body()], tenant: Tenant = ""
 ) -> HttpResponse:
     """Say in which version a group was fixed: it has regressed when it fails there, or in a version registered later."""
+    members = _found(request, fingerprint, tenant)
+    version = version_named(store(), members.letters[0].workflow, given.version)
+    return _decided(request, members, "fixed", given.reason, value=version)
+
+
+def _found(request: HttpRequest, fingerprint: str, tenant: str) -> Members:
+    """The group that somebody may decide about. Raises what keeps them from it, NX-R441 and NX-F111."""
     caller_with(request, "operate")
-    workflow = _found(fingerprint, may_read=False).group.workflow
-    version = version_named(store(), workflow, given.version)
-    return _decided(request, fingerprint, "fixed", given.reason, value=version)
+    if request.method != "DELETE":
+        must_be_json(request)
+    return find_members(store(), fingerprint, tenant=tenant)
 
 
 def _decided(
-    request: HttpRequest, fingerprint: str, what: str, reason: str = "", *, value: str = "", until: int = 0
+    request: HttpRequest, members: Members, what: str, reason: str = "", *, value: str = "", until: int = 0
 ) -> HttpResponse:
-    caller = caller_with(request, "operate")
-    if request.method != "DELETE":
-        must_be_json(request)
-    group = _found(fingerprint, may_read=False).group
+    caller, here = caller_with(request, "operate"), store()
     actor = f"token:{caller.name}"
-    decide(store(), GroupDecision(group.tenant, group.fingerprint, what, actor, reason, value, until))
-    return spelled(_found(fingerprint, may_read=caller.may_read))
+    decide(here, GroupDecision(members.tenant, members.fingerprint, what, actor, reason, value, until))
+    return spelled(read_group(here, members, may_read=caller.may_read))
 
 
 RunIds = Annotated[list[Annotated[str, Field(max_length=64)]], Field(max_length=MEMBERS)]
@@ -194,69 +200,78 @@ class TriedView(View):
 class RetriedView(Document):
     """What became of each parked node of the group; runs that have ended are not among them. A `preview` has done nothing.
 
-    `readers` are the nodes that would read the value of a skip.
+    `readers` are the nodes that would read the value of a skip. `waiting` are all that were meant and waited for a person,
+    `left` of which were not touched, because `limit` allows no more at once.
     """
 
     preview: bool
     nodes: tuple[TriedView, ...]
     readers: tuple[str, ...]
+    waiting: int
+    left: int
 
 
 @router.post(
     "/{fingerprint}/retry",
-    response={200: RetriedView, **errors(404, 413, 415)},
+    response={200: RetriedView, **errors(404, 409, 413, 415)},
     operation_id="retry_dead_letters",
     by_alias=True,
 )
 def retry_dead_letters(
-    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[RetryBody, Body()]
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[RetryBody, Body()], tenant: Tenant = ""
 ) -> HttpResponse:
     """Try the parked nodes of a group again, newest first, each under its own key; a run that has failed has ended."""
-    caller = caller_with(request, "operate")
-    must_be_json(request)
-    members, here = _chosen(fingerprint, given), connection()
-    starts = starts_of(len(members), given.rate, here.store.now())
-    tried = [Tried(one.run_id, one.cell, "PARKED", "", start) for one, start in zip(members, starts, strict=True)]
-    if not given.preview:
-        parked, by = [(one.run_id, one.cell) for one in members], By(f"token:{caller.name}", given.reason)
-        tried = retry_all(here.store, parked, by, rate=given.rate, doorbell=here.doorbell)
-    return _told(members, tried, preview=given.preview)
+    meant, here = _meant(_found(request, fingerprint, tenant), given), connection()
+    tried = retry_all(
+        here.store,
+        _cells(meant[: given.limit]),
+        _by(request, given),
+        rate=given.rate,
+        preview=given.preview,
+        doorbell=here.doorbell,
+    )
+    return _told(meant, tried, preview=given.preview)
 
 
 @router.post(
     "/{fingerprint}/skip",
-    response={200: RetriedView, **errors(404, 413, 415)},
+    response={200: RetriedView, **errors(404, 409, 413, 415)},
     operation_id="skip_dead_letters",
     by_alias=True,
 )
 def skip_dead_letters(
-    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[SkipBody, Body()]
+    request: HttpRequest, fingerprint: Fingerprint, given: Annotated[SkipBody, Body()], tenant: Tenant = ""
 ) -> HttpResponse:
     """Go on without the parked nodes of a group, or with a value in their place, which is checked against all of them first."""
-    caller = caller_with(request, "operate")
-    must_be_json(request)
-    members, here = _chosen(fingerprint, given), connection()
-    parked, by = [(one.run_id, one.cell) for one in members], By(f"token:{caller.name}", given.reason)
-    value = given.value if "value" in given.model_fields_set else NOTHING
-    limits = {"max_payload": here.settings.max_payload}
-    readers, refused = check_all(here.store, parked, by, value=value, **limits)
-    done = [Tried(run, cell, "PARKED", refused.get((run, cell), "")) for run, cell in parked]
-    if not given.preview:
-        limits["inline_max"] = here.settings.inline_max
-        done = skip_all(here.store, parked, by, value=value, doorbell=here.doorbell, **limits)
-    return _told(members, done, preview=given.preview, readers=readers)
+    meant, here = _meant(_found(request, fingerprint, tenant), given), connection()
+    tried, readers = skip_all(
+        here.store,
+        _cells(meant[: given.limit]),
+        _by(request, given),
+        value=given.value if "value" in given.model_fields_set else NOTHING,
+        preview=given.preview,
+        doorbell=here.doorbell,
+        inline_max=here.settings.inline_max,
+        max_payload=here.settings.max_payload,
+    )
+    return _told(meant, tried, preview=given.preview, readers=readers)
 
 
-def _chosen(fingerprint: str, given: ChosenBody) -> list[DeadLetter]:
-    """The parked members that are meant."""
-    members = _found(fingerprint, may_read=False).members
-    return [one for one in members if one.parked and (not given.runs or one.run_id in given.runs)][: given.limit]
+def _meant(members: Members, given: ChosenBody) -> list[DeadLetter]:
+    """The parked members that are meant, however many there are."""
+    return [one for one in members.parked if not given.runs or one.run_id in given.runs]
 
 
-def _told(
-    members: list[DeadLetter], tried: list[Tried], *, preview: bool, readers: tuple[str, ...] = ()
-) -> HttpResponse:
-    planned = plan_retry(store(), members, [one.not_before for one in tried])
+def _cells(letters: Sequence[DeadLetter]) -> list[tuple[str, Cell]]:
+    return [(one.run_id, one.cell) for one in letters]
+
+
+def _by(request: HttpRequest, given: ChosenBody) -> By:
+    return By(f"token:{caller_with(request, 'operate').name}", given.reason)
+
+
+def _told(meant: list[DeadLetter], tried: list[Tried], *, preview: bool, readers: tuple[str, ...] = ()) -> HttpResponse:
+    planned = plan_retry(store(), meant[: len(tried)], [one.not_before for one in tried])
     nodes = tuple(
         TriedView(
             run_id=one.run_id,
@@ -269,22 +284,24 @@ def _told(
         )
         for one, plan in zip(tried, planned, strict=True)
     )
-    return spelled(RetriedView(form="nexum.dead-letters-retried/1", preview=preview, nodes=nodes, readers=readers))
+    return spelled(
+        RetriedView(
+            form="nexum.dead-letters-retried/1",
+            preview=preview,
+            nodes=nodes,
+            readers=readers,
+            waiting=len(meant),
+            left=len(meant) - len(tried),
+        )
+    )
 
 
 @router.delete(
     "/{fingerprint}/ignore",
-    response={200: DeadDetail, **errors(404)},
+    response={200: DeadDetail, **errors(404, 409)},
     operation_id="notice_dead_letters",
     by_alias=True,
 )
-def notice_dead_letters(request: HttpRequest, fingerprint: Fingerprint) -> HttpResponse:
+def notice_dead_letters(request: HttpRequest, fingerprint: Fingerprint, tenant: Tenant = "") -> HttpResponse:
     """Show a group again; safe to repeat."""
-    return _decided(request, fingerprint, "notice")
-
-
-def _found(fingerprint: str, *, may_read: bool) -> DeadDetail:
-    found = read_group(store(), fingerprint, may_read=may_read)
-    if found is None:
-        raise MissingError(f"there is no group of dead letters {fingerprint[:40]!r}", code="NX-R441")
-    return found
+    return _decided(request, _found(request, fingerprint, tenant), "notice")

@@ -24,7 +24,7 @@ CONFIRM = click.option(
 @why(required=True)
 @click.option("--no-compensate", is_flag=True, help="Leave what was done; without, it is undone.")
 @CONFIRM
-@click.option("--actor", "who", default="", metavar="NAME", help=WHO)
+@WHO
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal; not enough for --no-compensate.")
 @click.pass_obj
 def cancel(choices: Choices, run: str, reason: str, no_compensate: bool, confirm: str, who: str, yes: bool) -> int:
@@ -35,7 +35,7 @@ def cancel(choices: Choices, run: str, reason: str, no_compensate: bool, confirm
     RUN is an id, its beginning or end, `key:order-1042`, `@last` or `@last:WORKFLOW`.
     """
     project = open_project(choices)
-    run_id = find_run(project.store, run)
+    run_id = find_run(project.store, run, choices.tenant)
     if no_compensate:
         _typed(choices, run_id, run, confirm, "is asked to end; what it has done stays done")
     elif sys.stdin.isatty() and not (yes or choices.json):
@@ -55,7 +55,7 @@ def cancel(choices: Choices, run: str, reason: str, no_compensate: bool, confirm
 @click.argument("run")
 @why(required=True)
 @CONFIRM
-@click.option("--actor", "who", default="", metavar="NAME", help=WHO)
+@WHO
 @click.pass_obj
 def terminate(choices: Choices, run: str, reason: str, confirm: str, who: str) -> int:
     """End RUN at once: nothing is awaited and nothing undone. Says which effects are in doubt as a result.
@@ -65,7 +65,7 @@ def terminate(choices: Choices, run: str, reason: str, confirm: str, who: str) -
     RUN is an id, its beginning or end, `key:order-1042`, `@last` or `@last:WORKFLOW`.
     """
     project = open_project(choices)
-    run_id = find_run(project.store, run)
+    run_id = find_run(project.store, run, choices.tenant)
     _typed(choices, run_id, run, confirm, "ends at once; nothing is awaited, nothing undone")
     done = terminate_run(project.store, run_id, by(who, reason), doorbell=project.connection.doorbell)
     return say(choices, "terminate", done)

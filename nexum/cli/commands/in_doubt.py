@@ -81,7 +81,8 @@ def _list(choices: Choices, workflow: str) -> int:
     paper = Paper(choices)
     if found:
         paper.table(COLUMNS, [_drawn(paper, row) for row in found], flexible="KEY")
-        paper.hint(f"{counted(len(found), 'effect')} in doubt.   next: nexum in-doubt show {found[0].key[:12]}")
+        more = "more than " if listed.more_than else ""
+        paper.hint(f"{more}{counted(len(found), 'effect')} in doubt.   next: nexum in-doubt show {found[0].key[:12]}")
     else:
         paper.line("No effect is in doubt." if not workflow else f"No effect of {workflow} is in doubt.")
     if twice:
@@ -99,7 +100,7 @@ def _list(choices: Choices, workflow: str) -> int:
 def _show(choices: Choices, effect: str) -> int:
     """Show EFFECT: its key, what was asked, by which attempts, and the commands that record what you found out."""
     store = open_project(choices).store
-    row = find_effect(store, effect)
+    row = find_effect(store, effect, choices.tenant)
     name, inner, _ = row.path.partition("/")
     node = read_node(store, row.run_id, name, may_read=True)
     if node is None:
@@ -172,7 +173,7 @@ def _resolve(
     value = NOTHING if response is None else read_json(response, "--response")
     project = open_project(choices)
     store = project.store
-    row = find_effect(store, effect)
+    row = find_effect(store, effect, choices.tenant)
     asks = sys.stdin.isatty() and not (yes or choices.json)
     if asks:
         click.echo(f"{row.path} of run {row.run_id}, key {row.key}\n{outcome}: {MEANS[outcome]}", err=True)
@@ -211,7 +212,7 @@ def _reconcile(choices: Choices, effect: str, reason: str, who: str, wait: float
     nothing follows from it. Asking changes nothing at the provider.
     """
     project = open_project(choices)
-    row = find_effect(project.store, effect)
+    row = find_effect(project.store, effect, choices.tenant)
     cell = Cell(row.path, row.visit, row.item)
     asked = ask_provider(
         project.store, row.run_id, cell, actor=who or actor(), reason=reason, doorbell=project.connection.doorbell
@@ -267,7 +268,7 @@ def _acknowledge(choices: Choices, effect: str, reason: str, who: str) -> int:
     Nothing follows from it, and it stays listed. Another late result is another alarm.
     """
     project = open_project(choices)
-    key = find_effect(project.store, effect).key
+    key = find_effect(project.store, effect, choices.tenant).key
     found = acknowledge(project.store, key, By(who or actor(), reason), doorbell=project.connection.doorbell)
     if choices.json:
         told = [{"run_id": row.run_id, "node": row.path, "reference": row.reference} for row in found]
@@ -284,23 +285,24 @@ for each in (_list, _show, _reconcile, _resolve, _acknowledge):
     command.add_command(each)
 
 
-def find_effect(store: Verbs, reference: str) -> DoubtRow:
-    """The effect that is meant: by its key, by run and node, or the only one of a run that is in doubt.
+def find_effect(store: Verbs, reference: str, tenant: str | None) -> DoubtRow:
+    """The effect that is meant: by its key, by run and node, or the only one of a run that is in doubt; of this tenant when one is named.
 
     Raises `NexumError` NX-E404 for none, NX-F111 for several, NX-R404 for a run that does not exist.
     """
     if reference.startswith(KEY):
-        return _only(reference, effects_named(store, reference), _near_key(store, reference))
-    run, node = split_node(store, reference)
-    run_id = find_run(store, run)
+        named = effects_named(store, reference, tenant=tenant or "")
+        return _only(reference, named, _near_key(store, reference, tenant))
+    run, node = split_node(store, reference, tenant)
+    run_id = find_run(store, run, tenant)
     held = [row for row in doubts(store, run_id=run_id) if not node or row.path == node]
     there = held or effects_at(store, run_id, node)
     near = get_close_matches(node, [row.path for row in effects_at(store, run_id)], n=1)
     return _only(reference, there, f"{run}/{near[0]}" if near else "")
 
 
-def _near_key(store: Verbs, reference: str) -> str:
-    near = get_close_matches(reference, [row.key for row in doubts(store)], n=1)
+def _near_key(store: Verbs, reference: str, tenant: str | None) -> str:
+    near = get_close_matches(reference, [row.key for row in doubts(store, tenant=tenant or "")], n=1)
     return near[0] if near else ""
 
 

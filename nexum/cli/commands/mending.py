@@ -19,7 +19,7 @@ NODE = "RUN/NODE"
 @verb("retry", short_help="Try a node now that waits, or that is parked.")
 @click.argument("node", metavar=NODE)
 @why(required=False)
-@click.option("--actor", "who", default="", metavar="NAME", help=WHO)
+@WHO
 @click.pass_obj
 def retry(choices: Choices, node: str, reason: str, who: str) -> int:
     """Try NODE of RUN now, under the same key. A parked node has all its attempts again.
@@ -27,7 +27,7 @@ def retry(choices: Choices, node: str, reason: str, who: str) -> int:
     RUN/NODE/undo is the undo of an effect.
     """
     project = open_project(choices)
-    run_id, cell = find_node(project.store, node)
+    run_id, cell = find_node(project.store, node, choices.tenant)
     done = retry_node(project.store, run_id, cell, by(who, reason), doorbell=project.connection.doorbell)
     return say(choices, "retry", done)
 
@@ -38,7 +38,7 @@ def retry(choices: Choices, node: str, reason: str, who: str) -> int:
 @click.option(
     "--value", metavar="JSON|@FILE|-", help="What the node would have returned; without, readers are skipped."
 )
-@click.option("--actor", "who", default="", metavar="NAME", help=WHO)
+@WHO
 @click.pass_obj
 def skip(choices: Choices, node: str, reason: str, value: str | None, who: str) -> int:
     """Go on without NODE of RUN. A value is checked against what the node returns and what its readers take.
@@ -47,7 +47,7 @@ def skip(choices: Choices, node: str, reason: str, value: str | None, who: str) 
     """
     given = NOTHING if value is None else read_json(value, "--value")
     project = open_project(choices)
-    run_id, cell = find_node(project.store, node)
+    run_id, cell = find_node(project.store, node, choices.tenant)
     settings = project.settings
     done = skip_node(
         project.store,
@@ -65,7 +65,7 @@ def skip(choices: Choices, node: str, reason: str, value: str | None, who: str) 
 @verb("fail", short_help="Let a node fail for good.")
 @click.argument("node", metavar=NODE)
 @why(required=True)
-@click.option("--actor", "who", default="", metavar="NAME", help=WHO)
+@WHO
 @click.pass_obj
 def fail(choices: Choices, node: str, reason: str, who: str) -> int:
     """Let NODE of RUN fail, as if its attempts were used up. An effect under way is asked to stop first.
@@ -73,6 +73,6 @@ def fail(choices: Choices, node: str, reason: str, who: str) -> int:
     RUN/NODE/undo gives up an undo: what was done stays done, and what stands above it is undone.
     """
     project = open_project(choices)
-    run_id, cell = find_node(project.store, node)
+    run_id, cell = find_node(project.store, node, choices.tenant)
     done = fail_node(project.store, run_id, cell, by(who, reason), doorbell=project.connection.doorbell)
     return say(choices, "fail", done)

@@ -31,7 +31,7 @@ LAST = 5
 def command(choices: Choices, run: str, events: bool, node: str, exit_status: bool) -> int:
     """Show RUN: an id, its beginning or end, `key:order-1042`, `@last`, `@last:WORKFLOW` or `@failed`."""
     store = open_project(choices).store
-    found = detail(store, run)
+    found = detail(store, run, choices.tenant)
     code = _code(found) if exit_status else Exit.DONE
     paper = Paper(choices)
     if node:

@@ -22,7 +22,7 @@ def command(choices: Choices, run: str) -> int:
 
     RUN is an id, its beginning or end, `key:order-1042`, `@last`, `@last:WORKFLOW` or `@failed`.
     """
-    found = detail(open_project(choices).store, run)
+    found = detail(open_project(choices).store, run, choices.tenant)
     if choices.json:
         print_json(
             envelope(
@@ -34,10 +34,10 @@ def command(choices: Choices, run: str) -> int:
     return Exit.DONE
 
 
-def detail(store: object, reference: str) -> RunDetail:
+def detail(store: object, reference: str, tenant: str | None) -> RunDetail:
     """The readout of the run that is meant. Raises `NexumError` NX-R404 and NX-F111."""
     assert isinstance(store, Verbs)
-    found = read_run(store, find_run(store, reference), may_read=True)
+    found = read_run(store, find_run(store, reference, tenant), may_read=True)
     if found is None:
         raise NexumError(f"there is no run {reference!r}", code="NX-R404")
     return found

@@ -139,10 +139,10 @@ SURFACE = (
     ),
     Entry(
         "NX-F111",
-        "reference to a run is ambiguous",
-        "More than one run has an id that begins or ends like this, or the reference is too short to tell.",
+        "reference is ambiguous",
+        "More than one run, effect or group of dead letters is named like this, or the reference is too short to tell.",
         "Acting on the wrong run would be worse than asking again.",
-        ("give more of the id; the candidates are shown",),
+        ("give more of the id, or the tenant; the candidates are shown",),
         exit_code=64,
     ),
     Entry(
