@@ -88,15 +88,16 @@ def outcome_report(
             )
             effect = None
             if key:
-                certain = not doubtful and _sent(key, outcome, alive) == "no"
-                effect = EffectOutcome(tenant, key, token, _left(certain), raw=outcome.raw[:TEXT_MAX])
+                sent = _sent(key, outcome, alive)
+                state = "IN_DOUBT" if sent == "yes" else _left(sent == "no" and not doubtful)
+                effect = EffectOutcome(tenant, key, token, state, raw=outcome.raw[:TEXT_MAX])
     return Report(task, token, message, inline, effect)
 
 
 def _sent(key: str, outcome: Failed, alive: int) -> str:
     if not key:
         return "no"
-    return "unknown" if alive else outcome.sent
+    return "unknown" if alive and outcome.sent == "no" else outcome.sent
 
 
 def _left(certain: bool) -> str:

@@ -160,6 +160,8 @@ def refs_of(row: ToldRow) -> list[tuple[str, Ref]]:
             named = [("output", body.output)]
         case AttemptFailed():
             named = [("answer", body.raw)]
+        case EffectInDoubt():
+            named = [("returned", body.raw)]
         case RunCompleted():
             named = list(body.result)
     found = [(name, placed(ref, row.seq)) for name, ref in named]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from nexum.core.canonical import canonical_bytes
 from nexum.core.run.events import (
     AttemptFailed,
     Cell,
@@ -92,7 +93,8 @@ def _told(facts: Facts, event: ToldRow, bodies: Bodies) -> Iterator[MomentView]:
             told = f"{sent}: {body.error.code} {body.error.message}"
             yield _moment(event.at, f"attempt {body.attempt} ended badly", told, who, event.seq)
         case EffectInDoubt():
-            yield _moment(event.at, "in doubt", body.evidence, who, event.seq)
+            what = "it was done, and its result cannot be recorded" if body.proof == "acted" else "in doubt"
+            yield _moment(event.at, what, body.evidence + _returned(bodies, event, body), who, event.seq)
         case DuplicateAcknowledged():
             yield _moment(event.at, "what came too late was looked into", body.reason, who, event.seq)
         case DoubtResolved() | DoubtProposed():
@@ -118,6 +120,12 @@ def _said(bodies: Bodies, event: ToldRow, body: NodeCompleted) -> str:
         return ""
     view = bodies.maybe("", placed(body.output, event.seq))
     return str(view.value) if view is not None and view.given else ""
+
+
+def _returned(bodies: Bodies, event: ToldRow, body: EffectInDoubt) -> str:
+    """What the handler returned, for those who may read payloads."""
+    view = bodies.maybe("", placed(body.raw, event.seq)) if body.raw is not None else None
+    return f"; it returned {canonical_bytes(view.value).decode()}" if view is not None and view.given else ""
 
 
 def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0) -> MomentView:

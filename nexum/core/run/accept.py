@@ -136,11 +136,13 @@ def second_result(at: CellState, message: NodeCompleted) -> Body:
 
 def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) -> Body:
     at = state.cells.get(message.cell)
+    node = plan.node_at(message.cell.path)
+    if at is not None and _says_it_acted(at, message):
+        return EffectInDoubt(message.cell, message.attempt, _evidence(message), "acted", at.quiet_from, message.raw)
     if at is None or at.status not in _REPORTING:
         return _ignored(message, "no attempt is under way there")
     if message.attempt != at.attempt:
         return _ignored(message, f"attempt {message.attempt} is over, {at.attempt} is under way")
-    node = plan.node_at(message.cell.path)
     if not isinstance(node, Effect) or node.io:
         return message
     if message.sent == "no" and not at.doubtful:
@@ -149,10 +151,20 @@ def _accept_failure(plan: Plan, state: State, message: AttemptFailed, now: int) 
         return message
     lingers = LINGERS if message.error.code in _CUT_OFF else 0
     quiet = max(now + lingers, at.quiet_from, message.alive_until)
-    evidence = f"{message.error.code}: {message.error.message}"[:2_000]
     repeats = at.cleared and _is_stored(node, message)  # not known to it, and yet the same answer: the key is used up
     proof = "acted" if message.sent == "yes" else "stored" if repeats else "reported"
-    return EffectInDoubt(message.cell, message.attempt, evidence, proof, quiet)
+    raw = message.raw if proof == "acted" else None
+    return EffectInDoubt(message.cell, message.attempt, _evidence(message), proof, quiet, raw)
+
+
+def _says_it_acted(at: CellState, message: AttemptFailed) -> bool:
+    """Whether this ends what is not known about an effect in doubt: it was done, though its result cannot be recorded."""
+    late = at.status is CellStatus.IN_DOUBT and message.attempt == at.attempt
+    return late and message.sent == "yes" and at.proof != "acted"
+
+
+def _evidence(message: AttemptFailed) -> str:
+    return f"{message.error.code}: {message.error.message}"[:2_000]
 
 
 def _may_repeat(node: Effect, at: CellState, message: AttemptFailed, now: int) -> bool:

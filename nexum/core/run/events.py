@@ -172,7 +172,8 @@ class EffectInDoubt:
 
     `proof` is what is known of the sender: reported (it cannot tell), ended (proven dead), expired (only silent), stored (the
     provider repeats a stored error: sending again would not help), acted (it returned what cannot be recorded: it happened).
-    From the instant `quiet_from` (`NEVER`: unknown) no process can send any more; what was sent before may still travel.
+    From the instant `quiet_from` (`NEVER`: unknown) no process can send any more; what was sent before may still travel. `raw` is
+    what the handler returned that cannot be recorded. Said of an effect in doubt, it is later and better evidence about it.
     """
 
     cell: Cell
@@ -180,6 +181,7 @@ class EffectInDoubt:
     evidence: str = ""
     proof: str = ""
     quiet_from: int = NEVER
+    raw: Ref | None = None
 
 
 @dataclass(frozen=True, slots=True)

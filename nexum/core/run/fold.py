@@ -241,8 +241,11 @@ def _moved(state: State, event: Event) -> State:
     after = before._replace(status=next_cell(before.status, type(body).__name__))
     if isinstance(body, EffectInDoubt):
         error = Error("NX-E201", body.evidence, type="InDoubt")
-        after = after._replace(doubtful=True, error=error, asked_before=after.asked, ask_now=False)
-        after = after._replace(quiet_from=body.quiet_from, proof=body.proof, proposed=None)
+        after = after._replace(doubtful=True, error=error, quiet_from=body.quiet_from, proof=body.proof, proposed=None)
+        if (
+            before.status is not CellStatus.IN_DOUBT
+        ):  # a new doubt; better evidence leaves the asking about this one as it is
+            after = after._replace(asked_before=after.asked, ask_now=False)
     return _put(state, body.cell, after)
 
 

@@ -59,6 +59,7 @@ CELL: dict[C | None, dict[str, C]] = {
     C.STOPPED: {"NodeFailed": C.FAILED, "NodeParked": C.PARKED, "NodeCancelled": C.CANCELLED},
     C.IN_DOUBT: {
         "DoubtResolved": C.ATTEMPT_FAILED,
+        "EffectInDoubt": C.IN_DOUBT,  # its own attempt, believed dead, has said that it acted
         "NodeStopping": C.IN_DOUBT,
         "NodeCompleted": C.COMPLETED,
         "RetryScheduled": C.SCHEDULED,  # these three: the doubt was about the node's calls, and none is left
