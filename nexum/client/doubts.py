@@ -11,8 +11,9 @@ decides the same.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from nexum.broker.doorbell import Doorbell
 from nexum.client.desk import Desk, check_unmoved, place_of, unfit_text
@@ -46,7 +47,7 @@ class Decision:
 
     `outcome` is one of `OUTCOMES`. `response` is what the provider would have answered, as JSON, and `reference` the
     provider's own name for what happened; both belong to `happened`, and the response is required there, but to confirm
-    what another person has decided. `confirms` is the event that is confirmed (0: whatever waits), `last_seq` the run's last
+    what another person has decided. `link` is the address of what somebody has seen, http or https. `confirms` is the event that is confirmed (0: whatever waits), `last_seq` the run's last
     event when it was looked at (0: nobody asks).
     """
 
@@ -57,6 +58,7 @@ class Decision:
     reason: str
     reference: str = ""
     response: object = field(default=NOTHING, repr=False)
+    link: str = ""
     confirms: int = 0
     last_seq: int = 0
 
@@ -123,14 +125,25 @@ def _check(decision: Decision) -> None:
     found = []
     if decision.outcome not in OUTCOMES:
         found.append(Problem("outcome", got(decision.outcome), f"one of {', '.join(OUTCOMES)}"))
-    wanted = {"actor": "who decides", "reason": "how you know, in a sentence", "reference": ""}
+    wanted = {"actor": "who decides", "reason": "how you know, in a sentence", "reference": "", "link": ""}
     told = (unfit_text(name, getattr(decision, name), what) for name, what in wanted.items())
     found.extend(problem for problem in told if problem is not None)
+    if decision.link and not _is_address(decision.link):
+        found.append(Problem("link", got(decision.link), "an address that begins with https:// or http://"))
     given = decision.response is not NOTHING
     if decision.outcome != "happened" and (given or decision.reference):
         name = "response" if given else "reference"
         found.append(Problem(name, "a value", "nothing: only what happened has one"))
     _complete(found)
+
+
+def _is_address(link: str) -> bool:
+    """Whether pages may offer it for clicking."""
+    try:
+        parts = urlsplit(link)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and not any(sign.isspace() for sign in link)
 
 
 def _check_response(decision: Decision, waiting: Proposal | None) -> None:
@@ -157,15 +170,16 @@ def _body(
 ) -> tuple[DoubtResolved, bytes]:
     """The decision as an event, and the bytes of the response that go with it."""
     reason, reference = decision.reason.strip(), decision.reference
+    bare = DoubtResolved(decision.cell, decision.outcome, evidence=reason, link=decision.link)
     if decision.outcome != "happened":
-        return DoubtResolved(decision.cell, decision.outcome, None, "", reason), b""
+        return bare, b""
     if decision.response is NOTHING:
         assert waiting is not None
-        return DoubtResolved(decision.cell, "happened", waiting.output, reference or waiting.reference, reason), b""
+        return replace(bare, output=waiting.output, reference=reference or waiting.reference), b""
     data = _response_bytes(node, decision, max_payload)
     output, inline = keep(store, known.state.tenant, data, inline_max)
     reference = reference or node.reference_in(from_bytes(data))
-    return DoubtResolved(decision.cell, "happened", output, reference, reason), inline
+    return replace(bare, output=output, reference=reference), inline
 
 
 def _doubtful(store: Store, known: Known, decision: Decision) -> tuple[CellState, Effect]:

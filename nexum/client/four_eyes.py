@@ -41,9 +41,8 @@ def second_of(
     Raises `ConflictError` NX-E411 when `actor` has decided the same before.
     """
     if waiting is None or not _same(decision, waiting):
-        return DoubtProposed(
-            decision.cell, decision.outcome, actor, decision.output, decision.reference, decision.evidence
-        )
+        shared = {name: getattr(decision, name) for name in ("outcome", "output", "reference", "evidence", "link")}
+        return DoubtProposed(decision.cell, by=actor, **shared)
     if waiting.by == actor:
         told = f"{actor} has decided so at event {waiting.seq}; somebody else must decide the same"
         raise ConflictError(told, code="NX-E411", where=where)

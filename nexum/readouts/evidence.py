@@ -32,13 +32,14 @@ DECIDED = {"happened": "it happened", "did_not_happen": "it did not happen", "ab
 
 
 class MomentView(View):
-    """One piece of evidence. `seq` is the event that says so; 0 for what is no event."""
+    """One piece of evidence. `seq` is the event that says so; 0 for what is no event. `link` is what a person has seen."""
 
     at: Instant
     what: str
     detail: str
     who: str
     seq: int
+    link: str = ""
 
 
 def evidence(
@@ -99,7 +100,7 @@ def _told(facts: Facts, event: ToldRow, bodies: Bodies) -> Iterator[MomentView]:
             yield _moment(event.at, "what came too late was looked into", body.reason, who, event.seq)
         case DoubtResolved() | DoubtProposed():
             told = body.evidence + (f" (reference {body.reference})" if body.reference else "")
-            yield _moment(event.at, _decision(body), told, who, event.seq)
+            yield _moment(event.at, _decision(body), told, who, event.seq, body.link)
         case NodeCompleted():
             told = f"reference {body.reference}" if body.reference else ""
             yield _moment(event.at, "result recorded", told, who, event.seq)
@@ -122,6 +123,7 @@ def _said(bodies: Bodies, event: ToldRow, body: NodeCompleted) -> str:
     return str(view.value) if view is not None and view.given else ""
 
 
+<<<<<<< HEAD
 def _returned(bodies: Bodies, event: ToldRow, body: EffectInDoubt) -> str:
     """What the handler returned, for those who may read payloads."""
     view = bodies.maybe("", placed(body.raw, event.seq)) if body.raw is not None else None
@@ -130,3 +132,7 @@ def _returned(bodies: Bodies, event: ToldRow, body: EffectInDoubt) -> str:
 
 def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0) -> MomentView:
     return MomentView(at=at, what=what, detail=detail, who=who, seq=seq)
+=======
+def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0, link: str = "") -> MomentView:
+    return MomentView(at=at, what=what, detail=detail, who=who, seq=seq, link=link)
+>>>>>>> 2f46b8d (Keep the address of what somebody has seen with a decision about an effect in doubt)

@@ -12,6 +12,7 @@ from engine_driver import Driver
 from nexum.client.interventions import By, terminate
 from nexum.core.run.state import Phase
 from nexum.engine.work import Succeeded
+from nexum.readouts.doubt import read_doubt
 from nexum.store.connect import open_store
 from shopfloor import Answer, Shop
 
@@ -132,6 +133,21 @@ def test_what_is_wrong_has_a_code_and_an_exit_code(local: Desk, words: tuple[str
     assert answer.code == code
     assert said.replace("{run}", local.run) in answer.err
     assert local.driver.state(local.run).cells[PAY].status == "IN_DOUBT"
+
+
+def test_the_address_of_what_was_seen_stays_with_the_decision(local: Desk) -> None:
+    seen = "https://bank.example/refunds/re_7"
+    refused = [
+        local.resolve(local.run, "abandon", "--link", link) for link in ("javascript:alert(1)", "re_7", "http:// x")
+    ]
+    done = local.resolve(local.run, "happened", "--response", RESPONSE, "--link", seen, "--json")
+    told = read_doubt(local.driver.store, local.key, may_read=True)
+
+    assert [answer.code for answer in refused] == [65, 65, 65]
+    assert all("NX-E401" in answer.err and "https://" in answer.err for answer in refused)
+    assert done.code == 0
+    assert told is not None
+    assert [moment.link for moment in told.evidence if moment.link] == [seen]
 
 
 def test_an_effect_that_a_terminated_run_has_left_waits_for_nobody_and_says_so(local: Desk) -> None:

@@ -57,6 +57,18 @@ def send(client: httpx.Client, key: str, outcome: str, **more: str) -> httpx.Res
     return client.post(f"/in-doubt/{key}/", data=body)
 
 
+def test_the_address_of_what_was_seen_is_offered_on_the_page(shop: Any, operator: httpx.Client, key: str) -> None:
+    seen = "https://bank.example/refunds/re_9?a=1&b=2"
+    given = {"response": json.dumps(RESPONSE), "reference": "re_9"}
+    refused = send(operator, key, "happened", **given, link="javascript:alert(1)")
+    done = send(operator, key, "happened", **given, link=seen)
+    page = operator.get(f"/in-doubt/{key}/")
+
+    assert (refused.status_code, "Nothing was recorded." in refused.text, done.status_code) == (422, True, 303)
+    assert 'href="https://bank.example/refunds/re_9?a=1&amp;b=2" rel="noopener noreferrer nofollow"' in page.text
+    assert "javascript:" not in main_of(page)
+
+
 def test_the_page_of_an_effect_that_a_terminated_run_has_left_asks_for_nothing(
     shop: Any, operator: httpx.Client, key: str
 ) -> None:

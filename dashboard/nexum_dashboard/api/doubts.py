@@ -36,6 +36,7 @@ class DecisionBody(BaseModel):
     outcome: Literal["happened", "did_not_happen", "abandon"]
     reason: str = Field(min_length=1, max_length=LONGEST, examples=["seen in the provider's console"])
     reference: str = Field(default="", max_length=LONGEST, description="the provider's own name for what happened")
+    link: str = Field(default="", max_length=LONGEST, description="the address of what was seen, http or https")
     response: Any = Field(default=None, description="what the handler would have returned")
     confirms: int = Field(
         default=0, ge=0, le=LAST, strict=True, description="the event that is confirmed, `proposed.seq`"
@@ -110,6 +111,7 @@ def resolve_effect(request: HttpRequest, key: Key, given: Annotated[DecisionBody
         actor=f"token:{caller.name}",
         reason=given.reason,
         reference=given.reference,
+        link=given.link,
         response=given.response if "response" in given.model_fields_set else NOTHING,
         confirms=given.confirms,
         last_seq=given.last_seq,

@@ -24,7 +24,7 @@ from nexum_dashboard.access import RESOLVE_EFFECT, ForbiddenError, Viewer
 from nexum_dashboard.pages.respond import MissingError, form, page, show, spelled
 from nexum_dashboard.place import connection, store
 
-GIVEN = ("reason", "reference", "response")
+GIVEN = ("reason", "reference", "response", "link")
 
 
 @page
@@ -110,6 +110,7 @@ def _decide(request: HttpRequest, viewer: Viewer, found: DoubtDetail) -> None:
         reason=asked.get("reason", ""),
         reference=asked.get("reference", "").strip() if happened else "",
         response=response,
+        link=asked.get("link", "").strip(),
         confirms=_number(asked.get("confirms", "")),
     )
     settings = here.settings

@@ -151,6 +151,7 @@ def _draw_proposal(paper: Paper, found: DoubtDetail) -> None:
 @click.option("--reason", required=True, metavar="TEXT", help="How you know; it stays in the run's history.")
 @click.option("--response", metavar="JSON|@FILE|-", help="With `happened`: what the handler would have returned.")
 @click.option("--reference", default="", metavar="TEXT", help="With `happened`: the provider's own reference.")
+@click.option("--link", default="", metavar="URL", help="The address of what you have seen.")
 @click.option("--actor", "who", default="", metavar="NAME", help="Who decides; without, you at this machine.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask, even on a terminal.")
 @click.pass_obj
@@ -161,6 +162,7 @@ def _resolve(
     reason: str,
     response: str | None,
     reference: str,
+    link: str,
     who: str,
     yes: bool,
 ) -> int:
@@ -189,6 +191,7 @@ def _resolve(
             reason=reason,
             reference=reference,
             response=value,
+            link=link,
         ),
         four_eyes=settings.four_eyes,
         doorbell=project.connection.doorbell,

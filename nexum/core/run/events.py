@@ -188,7 +188,8 @@ class EffectInDoubt:
 class DoubtResolved:
     """Fact by a person, decision by `reconcile`, about a doubt. `outcome` is happened, did_not_happen or abandon.
 
-    `confirms` is the event of the statement of another person that this one confirms (0: none was wanted).
+    `confirms` is the event of the statement of another person that this one confirms (0: none was wanted), `link` the
+    address of what a person has seen.
     """
 
     cell: Cell
@@ -198,6 +199,7 @@ class DoubtResolved:
     evidence: str = ""
     by: str = "person"
     confirms: int = 0
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)

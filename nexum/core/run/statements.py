@@ -12,7 +12,7 @@ from nexum.core.values import Ref
 class DoubtProposed:
     """Fact: `by` states what became of an effect in doubt, and another person is to state the same before it counts.
 
-    `outcome`, `output`, `reference` and `evidence` as in `DoubtResolved`. A later statement takes the place of this one.
+    `outcome`, `output`, `reference`, `evidence` and `link` as in `DoubtResolved`. A later statement takes the place of this one.
     """
 
     cell: Cell
@@ -21,6 +21,7 @@ class DoubtProposed:
     output: Ref | None = None
     reference: str = ""
     evidence: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
