@@ -111,13 +111,15 @@ class SuspicionView(View):
 class DoubtList(Document):
     """Effects in doubt, the one that was claimed first at the top. With `more_than` there are more than are listed.
 
-    `suspected` are those that may have been done twice, `alarms` of which nobody has acknowledged.
+    `suspected` are those that may have been done twice, `alarms` of which nobody has acknowledged; with `more_suspected` there
+    are more of them.
     """
 
     effects: tuple[DoubtLine, ...]
     more_than: bool
     suspected: tuple[SuspicionView, ...]
     alarms: int
+    more_suspected: bool
     now: Instant
 
     @property
@@ -184,7 +186,8 @@ class DoubtDetail(Document):
 def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: int = MOST) -> DoubtList:
     """The effects in doubt of open runs; only those of a workflow or a tenant when it is named."""
     found = doubts(store, workflow=workflow, tenant=tenant, limit=limit + 1)
-    twice = suspicions(store, workflow=workflow, tenant=tenant)
+    twice = suspicions(store, workflow=workflow, tenant=tenant, limit=2 * limit)
+    suspected = _suspected(twice)[:limit]
     asked, halves = _asked(store, found), half_decided(store, [row.run_id for row in found])
     return DoubtList(
         form="nexum.effects-in-doubt/1",
@@ -195,8 +198,9 @@ def read_doubts(store: Verbs, *, workflow: str = "", tenant: str = "", limit: in
             for row in found[:limit]
         ),
         more_than=len(found) > limit,
-        suspected=_suspected(twice[:MOST]),
-        alarms=sum(not row.acknowledged_at for row in twice[:MOST]),
+        suspected=suspected,
+        alarms=sum(not view.acknowledged_at for view in suspected),
+        more_suspected=len(twice) > limit,
         now=store.now(),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import Any
@@ -81,13 +82,12 @@ def _list(choices: Choices, workflow: str) -> int:
     paper = Paper(choices)
     if found:
         paper.table(COLUMNS, [_drawn(paper, row) for row in found], flexible="KEY")
-        more = "more than " if listed.more_than else ""
-        paper.hint(f"{more}{counted(len(found), 'effect')} in doubt.   next: nexum in-doubt show {found[0].key[:12]}")
+        paper.hint(f"{many(found, listed.more_than)} in doubt.   next: nexum in-doubt show {found[0].key[:12]}")
     else:
         paper.line("No effect is in doubt." if not workflow else f"No effect of {workflow} is in doubt.")
     if twice:
         seen = f", {listed.acknowledged} acknowledged" if listed.acknowledged else ""
-        paper.line(f"\n{counted(len(twice), 'effect')} may have been done twice (NX-E230){seen}:")
+        paper.line(f"\n{many(twice, listed.more_suspected)} may have been done twice (NX-E230){seen}:")
         paper.table(TWICE, [_drawn_twice(paper, row) for row in twice], flexible="KEY")
         if listed.alarms:
             paper.hint(f"next: nexum in-doubt acknowledge {twice[0].key[:12]} --reason TEXT")
@@ -286,6 +286,11 @@ def _acknowledge(choices: Choices, effect: str, reason: str, who: str) -> int:
 
 for each in (_list, _show, _reconcile, _resolve, _acknowledge):
     command.add_command(each)
+
+
+def many(listed: Sequence[object], more: bool) -> str:
+    """`3 effects`, or `more than 500 effects` where a list ends before they do."""
+    return f"{'more than ' if more else ''}{counted(len(listed), 'effect')}"
 
 
 def find_effect(store: Verbs, reference: str, tenant: str | None) -> DoubtRow:
