@@ -12,7 +12,7 @@ from nexum.errors.misfits import got
 from nexum.store.api import Store
 
 FORCED = {"open": "open", "close": "closed", "auto": ""}
-LONGEST_NAME = 200  # characters
+LONGEST_NAME = 200  # characters, of a tenant as well
 
 
 def override(
@@ -21,13 +21,15 @@ def override(
     """Hold a breaker as `act` says (open, close), for `seconds` (0: until `auto`); gives what stands then.
 
     A breaker that nobody has written yet may be held too: before its tool is down, or before the node that declares it is
-    deployed. Raises `InputError` NX-E441 without actor or reason, for another act, or a time that is none or longer than a year.
+    deployed. Raises `InputError` NX-E441 without actor or reason, for another act, a name or tenant that is none, or a time
+    that is none or longer than a year.
     """
     found = []
     if act not in FORCED:
         found.append(Problem("act", got(act), f"one of {', '.join(FORCED)}"))
     for field, text, wanted, longest in (
         ("name", name, "the name of a breaker", LONGEST_NAME),
+        ("tenant", tenant, "the name of a tenant", LONGEST_NAME),
         ("actor", actor, "who decides", LONGEST),
         ("reason", reason, "why, in a sentence", LONGEST),
     ):

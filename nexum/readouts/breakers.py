@@ -38,10 +38,10 @@ class BreakerList(Document):
     now: Instant
 
 
-def read_breakers(store: Verbs) -> BreakerList:
-    """All breakers; two queries."""
+def read_breakers(store: Verbs, *, tenant: str = "") -> BreakerList:
+    """All breakers, or those of a tenant when it is named; two queries."""
     now = store.now()
-    lines = [line_of(row, now) for row in every_breaker(store)]
+    lines = [line_of(row, now) for row in every_breaker(store) if not tenant or row.tenant == tenant]
     order = {"open": 0, "half_open": 1, "closed": 2}
     kept = tuple(sorted(lines, key=lambda line: (order[line.state], line.name, line.tenant)))
     return BreakerList(form="nexum.breakers/1", breakers=kept, now=now)

@@ -23,6 +23,16 @@ def test_a_breaker_is_held_open_closed_and_let_go(shop: Shop) -> None:
     assert "stripe.refund" in shop.nexum("breaker", "list").out
 
 
+def test_breakers_of_two_tenants_are_told_apart(shop: Shop) -> None:
+    shop.nexum("breaker", "open", "stripe.refund", *WHY)
+    shop.nexum("breaker", "open", "stripe.refund", *WHY, "--tenant", "acme")
+    listed = shop.nexum("breaker", "list").out.splitlines()
+    mine = shop.nexum("breaker", "list", "--tenant", "acme", "--json").json["breakers"]
+
+    assert [row.split()[:2] for row in listed[1:]] == [["stripe.refund", "acme"], ["stripe.refund", "default"]]
+    assert [line["tenant"] for line in mine] == ["acme"]
+
+
 def test_a_decision_without_a_reason_is_none(shop: Shop) -> None:
     missing = shop.nexum("breaker", "open", "stripe.refund")
     blank = shop.nexum("breaker", "open", "stripe.refund", "--reason", " ")

@@ -13,6 +13,8 @@ from nexum.core.graph.nodes import Effect
 from nexum.core.graph.policies import BreakerPolicy, Dedupes, RetryPolicy
 from nexum.core.graph.workflow import Graph
 from nexum.core.run.breaker import force
+from nexum.errors import InputError
+from nexum.readouts.breakers import read_breakers
 from nexum.testing.samples import HOUR, fails, node
 
 WHY = "the provider announced maintenance"
@@ -75,6 +77,21 @@ def test_a_person_holds_a_breaker_and_lets_it_go(shop: Any, operator: httpx.Clie
     assert (held["state"], held["forced"], held["by"], held["reason"]) == ("closed", "closed", "operator", WHY)
     assert held["forced_until"] is not None
     assert (line(shop, "acquirer")["forced"], line(shop, "acquirer")["failures"]) == ("", 0)
+
+
+@pytest.mark.parametrize("tenant", ["nobody", "x" * 5_000])
+def test_a_form_makes_up_no_tenant(shop: Any, operator: httpx.Client, waiting: str, tenant: str) -> None:
+    page = operator.get("/breakers/")
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
+    assert token is not None
+    given = {"csrfmiddlewaretoken": token[1], "name": "acquirer", "act": "open", "reason": WHY}
+    refused = operator.post("/breakers/", data={**given, "tenant": tenant})
+    with pytest.raises(InputError) as longest:
+        override(shop.store, "acquirer", "open", actor="mika", reason=WHY, tenant="x" * 201)
+
+    assert (refused.status_code, "Nothing was recorded." in refused.text) == (422, True)
+    assert longest.value.code == "NX-E441"
+    assert {breaker.tenant for breaker in read_breakers(shop.store).breakers} == {"default"}
 
 
 def test_holding_needs_the_permission_and_the_pages_own_form(shop: Any, operator: httpx.Client, waiting: str) -> None:

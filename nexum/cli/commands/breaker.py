@@ -17,7 +17,7 @@ from nexum.compiler.diagnostics import counted
 from nexum.core.run.standing import span
 from nexum.readouts.breakers import BreakerLine, line_of, read_breakers
 
-COLUMNS = ("BREAKER", "STATE", "FAILURES", "SINCE", "NEXT PROBE", "HELD BY", "REASON")
+COLUMNS = ("BREAKER", "TENANT", "STATE", "FAILURES", "SINCE", "NEXT PROBE", "HELD BY", "REASON")
 MEANS = {
     "open": "Hold it open: nobody asks the tool until `close`, `auto`, or the time is over.",
     "close": "Hold it closed: everybody asks the tool, whatever fails.",
@@ -37,7 +37,7 @@ def command() -> None:
 @click.pass_obj
 def _list(choices: Choices) -> int:
     """List the breakers that have counted a failure or been held, those that are open first."""
-    found = read_breakers(open_project(choices).store)
+    found = read_breakers(open_project(choices).store, tenant=choices.tenant or "")
     if choices.json:
         print_json({**envelope(found.form, Exit.DONE), **found.spelled()})
         return Exit.DONE
@@ -90,6 +90,7 @@ for each in (_list, *map(_made, FORCED)):
 def _row(paper: Paper, line: BreakerLine, now: int) -> tuple[str, ...]:
     return (
         line.name,
+        line.tenant,
         line.label,
         str(line.failures),
         paper.at(line.opened_at, brief=True),
