@@ -123,16 +123,11 @@ def _said(bodies: Bodies, event: ToldRow, body: NodeCompleted) -> str:
     return str(view.value) if view is not None and view.given else ""
 
 
-<<<<<<< HEAD
 def _returned(bodies: Bodies, event: ToldRow, body: EffectInDoubt) -> str:
     """What the handler returned, for those who may read payloads."""
     view = bodies.maybe("", placed(body.raw, event.seq)) if body.raw is not None else None
     return f"; it returned {canonical_bytes(view.value).decode()}" if view is not None and view.given else ""
 
 
-def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0) -> MomentView:
-    return MomentView(at=at, what=what, detail=detail, who=who, seq=seq)
-=======
 def _moment(at: int, what: str, detail: str, who: str = "", seq: int = 0, link: str = "") -> MomentView:
     return MomentView(at=at, what=what, detail=detail, who=who, seq=seq, link=link)
->>>>>>> 2f46b8d (Keep the address of what somebody has seen with a decision about an effect in doubt)
