@@ -24,11 +24,12 @@ from nexum.engine.changes import cell_of_task
 from nexum.engine.patience import patiently
 from nexum.engine.quiet import alive_until
 from nexum.engine.reports import TEXT_MAX, Report, dedupe_of, keep, outcome_report
-from nexum.engine.work import Failed, Reported, Succeeded, Work
+from nexum.engine.work import FIRST_TOKEN, Failed, Reported, Succeeded, Work
 from nexum.errors import UnavailableError
 from nexum.store.api import CallAnswer, CallClaim, EffectOutcome, Mail, OpenCall, Record, Store, TaskKey
 
 READ = "read"  # the policy of a call that changes nothing
+ANOTHER_CALL = "NX-E220"
 UNKNOWN_CALL = "NX-E221"
 
 
@@ -172,6 +173,8 @@ def _with_calls(store: Store, work: Work, outcome: Reported, now: int, inline_ma
         return Report(work.task, work.token, _in_doubt(work.task, doubted, why), b"", None)
     if found and isinstance(outcome, Succeeded):
         outcome = Failed(_unknown(work, found))
+    if isinstance(outcome, Succeeded) and (left := _not_asked_for(store, work, outcome)):
+        outcome = Failed(_contradicted(work, left))
     return outcome_report(store, work.task, work.token, outcome, tenant=work.tenant, key="", inline_max=inline_max)
 
 
@@ -195,6 +198,19 @@ def _unknown(work: Work, found: Sequence[OpenCall]) -> Error:
     named = ", ".join(call.path for call in found)
     said = f"{work.node.id} returned although the outcome of {named} is not known"
     return Error(UNKNOWN_CALL, said, type="CallInDoubt", retryable=True)
+
+
+def _not_asked_for(store: Store, work: Work, outcome: Succeeded) -> list[str]:
+    """The calls that an earlier execution has made, and this one has not even asked for; most are the first one."""
+    if work.attempt == 1 and work.deliveries == 1 and work.token == FIRST_TOKEN:
+        return []
+    asked = {call_of(work.cell, name).path for name in outcome.asked}
+    return [path for path in store.made_calls(work.task) if path not in asked]
+
+
+def _contradicted(work: Work, left: Sequence[str]) -> Error:
+    said = f"{work.node.id} ran again and returned without making {', '.join(left)}, which it has made before"
+    return Error(ANOTHER_CALL, said[:2_000], type="NonDeterministicEffect", retryable=False)
 
 
 def doubts_of(state: State, task: TaskKey, node: AnyNode, calls: Sequence[OpenCall]) -> list[tuple[TaskKey, Body]]:

@@ -33,13 +33,12 @@ from nexum.engine.quiet import quiet_after
 from nexum.engine.reports import Report, claimed_key, doubt_report, record_of, stop_report
 from nexum.engine.stepping import step_of
 from nexum.engine.suspending import ELSEWHERE, Claim, give_up, suspend
-from nexum.engine.work import Committed, Outcome, Succeeded, TakenBack, Waits, Work
+from nexum.engine.work import FIRST_TOKEN, Committed, Outcome, Succeeded, TakenBack, Waits, Work
 from nexum.errors import ConfigurationError, NexumError, UnavailableError
 from nexum.store.api import Advance, Claimed, StepAnswer, Store, TaskKey
 
 log = logging.getLogger("nexum.engine")
 
-FIRST_TOKEN = 1
 UNFIT_PAUSE = 10_000_000  # us until a task is tried again that this installation could not begin
 CALL_PAUSE = 1_000_000  # us until a handler runs again that met a call which another run is making
 

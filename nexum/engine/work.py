@@ -15,6 +15,8 @@ from nexum.core.run.events import Cell, Error, Usage
 from nexum.engine.memory import Known
 from nexum.store.api import TaskKey
 
+FIRST_TOKEN = 1  # of an attempt that nobody has claimed before
+
 
 @dataclass(frozen=True, slots=True)
 class Repair:
@@ -63,7 +65,8 @@ class Succeeded:
     `reference` is the provider's own reference of an effect, `raw` what the provider or model answered literally.
     `journal` is canonical JSON about a model request: what was asked, what was answered. `answer` is what the asking of a
     provider found out: found (and `output` is what the effect would have returned), not_found, or cannot_tell (and
-    `output` is the reason, a JSON text).
+    `output` is the reason, a JSON text). `asked` are the names of the calls that a handler which journals calls has made or
+    found journaled.
     """
 
     output: bytes
@@ -72,6 +75,7 @@ class Succeeded:
     raw: bytes = b""
     journal: bytes = b""
     answer: str = ""
+    asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

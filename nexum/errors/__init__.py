@@ -186,7 +186,7 @@ class CannotTell(HandlerError):  # noqa: N818
 
 
 class NonDeterministicEffect(HandlerError):  # noqa: N818
-    """A handler that ran again made a call with other arguments than it had journaled; nothing was sent."""
+    """A handler that ran again made a call with other arguments than it had journaled, which was not sent, or left it out."""
 
     default_code = "NX-E220"
 

@@ -78,6 +78,7 @@ class IO:
         self._max_payload = max_payload
         self._where = dict(where or {})
         self._names: dict[str, int] = {}
+        self._asked: set[str] = set()
         self._open: dict[str, bool] = {}  # whether the name was derived
         self._changed = threading.Condition()  # what is open, and whether anything may be opened
         self._is_closed = False
@@ -165,6 +166,11 @@ class IO:
         return self._journal.key(name) if self._journal is not None else ""
 
     @property
+    def asked(self) -> frozenset[str]:
+        """The names of all calls that were made, or found in the journal."""
+        return frozenset(self._asked)
+
+    @property
     def is_busy(self) -> bool:
         """Whether a call is under way."""
         return bool(self._open)
@@ -216,6 +222,7 @@ class IO:
             name = base if count == 1 else f"{base}.{count}"
             if name != base and name in self._names:
                 raise _nameless(f"the name {got(name)} was given, and is that of another call now")
+            self._asked.add(name)
             self._open[name] = derived
             return name
 

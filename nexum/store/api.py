@@ -228,6 +228,9 @@ class Store(Protocol):
     def open_calls(self, parent: TaskKey) -> Sequence[OpenCall]:
         """The calls of a node that have no known outcome, by path."""
 
+    def made_calls(self, parent: TaskKey) -> Sequence[str]:
+        """The places of a node's calls that have a result; not of those that change nothing."""
+
     def doubt_call(self, call: OpenCall, attempt: int, mail: Mail) -> bool:
         """A call becomes IN_DOUBT and the fact goes to the inbox; False when its outcome was recorded meanwhile."""
 

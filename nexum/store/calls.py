@@ -52,11 +52,17 @@ _FIND = Statement(f"{_STANDING} FOR UPDATE", sqlite=_STANDING)
 _LEFT = Statement("""
     SELECT 1 FROM nexum_effects
      WHERE tenant = :tenant AND key = :key AND token = :token AND before IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')""")
-_OPEN = Statement("""
+_BELOW = "run_id = :run_id AND visit = :visit AND item = :item AND substr(path, 1, :size) = :beginning"
+_OPEN = Statement(f"""
     SELECT tenant, key, path, token, state, policy, ttl, first_sent_at FROM nexum_effects
-     WHERE run_id = :run_id AND visit = :visit AND item = :item AND substr(path, 1, :size) = :beginning
+     WHERE {_BELOW}
        AND state IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')
-     ORDER BY path""")
+     ORDER BY path""")  # noqa: S608
+_MADE = Statement(f"""
+    SELECT path FROM nexum_effects
+     WHERE {_BELOW}
+       AND state IN ('RECORDED', 'APPLIED') AND policy <> 'read'
+     ORDER BY path""")  # noqa: S608
 _DOUBT = Statement("""
     UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt
      WHERE tenant = :tenant AND key = :key AND token = :token AND state IN ('CLAIMED', 'UNKNOWN', 'IN_DOUBT')""")
@@ -125,9 +131,12 @@ def end_call(tx: Transaction, record: Record) -> bool:
 
 def open_calls(tx: Transaction, parent: TaskKey) -> Sequence[OpenCall]:
     """The calls of a node that have no known outcome, by path."""
-    beginning = f"{parent.path}/io."
-    where = {"run_id": parent.run_id, "visit": parent.visit, "item": parent.item}
-    return [OpenCall(*row) for row in tx.rows(_OPEN, **where, size=len(beginning), beginning=beginning)]
+    return [OpenCall(*row) for row in tx.rows(_OPEN, **_below(parent))]
+
+
+def made_calls(tx: Transaction, parent: TaskKey) -> Sequence[str]:
+    """The places of a node's calls that have a result; see `api.Store.made_calls`."""
+    return [path for (path,) in tx.rows(_MADE, **_below(parent))]
 
 
 def doubt_call(tx: Transaction, call: OpenCall, attempt: int, mail: Mail) -> bool:
@@ -143,6 +152,12 @@ def answered(found: Standing, answer: str) -> CallAnswer:
     if answer != "reuse":
         return CallAnswer(answer, found.token)
     return CallAnswer("reuse", found.token, bytes(found.result), found.result_hash, found.reference)
+
+
+def _below(parent: TaskKey) -> dict[str, object]:
+    beginning = f"{parent.path}/io."
+    where = {"run_id": parent.run_id, "visit": parent.visit, "item": parent.item}
+    return {**where, "size": len(beginning), "beginning": beginning}
 
 
 def _values(call: CallClaim) -> dict[str, object]:

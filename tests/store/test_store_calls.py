@@ -211,6 +211,21 @@ def test_calls_of_another_node_with_a_similar_name_are_not_this_ones(store: Stor
     store.claim_call(call._replace(key="k4", path="book/iox"))
 
     assert [found.path for found in store.open_calls(call.parent)] == ["book/io.a", CHARGE]
+    assert store.made_calls(call.parent) == []
+
+
+def test_what_a_node_has_made_is_known_by_place_and_what_it_only_asked_is_not_in_it(store: Store) -> None:
+    call = begun(store)
+    other = call._replace(key="k2", path="booking/io.a")
+    for made in (call, other):
+        assert store.claim_call(made).state == ""
+        assert store.record(ended(made, 1)).recorded
+    read = call._replace(key="k3", path="book/io.read", policy="read")
+    store.keep_call(read, b"1", "cd", mail(call.parent.run_id, "read"))
+    store.claim_call(call._replace(key="k4", path="book/io.open"))
+
+    assert store.made_calls(call.parent) == [CHARGE]
+    assert store.made_calls(call.parent._replace(visit=2)) == []
 
 
 def test_a_claim_whose_answer_was_lost_is_made_again_by_its_own_maker_alone(store: Store) -> None:

@@ -171,7 +171,10 @@ class Attempts:
     ) -> Outcome:
         """What the calls of a handler say of its end, else what it did itself."""
         said = end_of(mean, error, partial(_ended, work=work)) if isinstance(mean, IO) else None
-        return said or self._named(work, handler, context, value, error)
+        outcome = said or self._named(work, handler, context, value, error)
+        return (
+            replace(outcome, asked=mean.asked) if isinstance(outcome, Succeeded) and isinstance(mean, IO) else outcome
+        )
 
     def _named(
         self, work: Work, handler: BoundHandler, context: Context, value: object, error: BaseException | None

@@ -91,8 +91,8 @@ WORK = (
     ),
     Entry(
         "NX-E220",
-        "handler made another call than it had journaled",
-        "A handler ran again and made a call of a name that is journaled, with other arguments than before.",
+        "handler made other calls than it had journaled",
+        "A handler ran again and made a journaled call with other arguments than before, or returned without making it.",
         "The journal could not be trusted for the rest: it might return the result of another act, or act twice.",
         (
             "make the handler's calls follow from its inputs and from `io.read`, never from clocks, chance or other reads",

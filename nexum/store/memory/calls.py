@@ -15,6 +15,7 @@ from nexum.store.rows import clean
 
 _standing = attrgetter(*Standing._fields)
 _open = attrgetter(*OpenCall._fields)
+_MADE = frozenset({"RECORDED", "APPLIED"})
 _UNKNOWN = frozenset({"CLAIMED", "UNKNOWN", "IN_DOUBT"})
 
 
@@ -88,14 +89,12 @@ def end_call(tx: Transaction, record: Record) -> bool:
 
 def open_calls(tx: Transaction, parent: TaskKey) -> list[OpenCall]:
     """The calls of a node that have no known outcome, by path."""
-    found = [
-        OpenCall(*_open(effect))
-        for effect in tx.tables.effects.rows.values()
-        if (effect.run_id, effect.visit, effect.item) == (parent.run_id, parent.visit, parent.item)
-        and effect.path.startswith(f"{parent.path}/io.")
-        and effect.state in _UNKNOWN
-    ]
-    return sorted(found, key=lambda call: call.path)
+    return [OpenCall(*_open(effect)) for effect in _below(tx, parent) if effect.state in _UNKNOWN]
+
+
+def made_calls(tx: Transaction, parent: TaskKey) -> list[str]:
+    """The places of a node's calls that have a result; not of those that change nothing."""
+    return [effect.path for effect in _below(tx, parent) if effect.state in _MADE and effect.policy != "read"]
 
 
 def doubt_call(tx: Transaction, call: OpenCall, attempt: int, mail: Mail) -> bool:
@@ -111,6 +110,16 @@ def doubt_call(tx: Transaction, call: OpenCall, attempt: int, mail: Mail) -> boo
 def _holds(tx: Transaction, call: CallClaim) -> bool:
     task = tx.tables.tasks.rows.get(call.parent)
     return task is not None and (task.state, task.session, task.token) == ("CLAIMED", call.session, call.token)
+
+
+def _below(tx: Transaction, parent: TaskKey) -> list[Effect]:
+    found = [
+        effect
+        for effect in tx.tables.effects.rows.values()
+        if (effect.run_id, effect.visit, effect.item) == (parent.run_id, parent.visit, parent.item)
+        and effect.path.startswith(f"{parent.path}/io.")
+    ]
+    return sorted(found, key=lambda effect: effect.path)
 
 
 def _row(tx: Transaction, call: CallClaim, state: str) -> Effect:

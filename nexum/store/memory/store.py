@@ -250,6 +250,11 @@ class MemoryStore:
         with self._transaction() as tx:
             return calls.open_calls(tx, parent)
 
+    def made_calls(self, parent: TaskKey) -> Sequence[str]:
+        """The places of a node's calls that have a result; see `api.Store`."""
+        with self._transaction() as tx:
+            return calls.made_calls(tx, parent)
+
     def doubt_call(self, call: OpenCall, attempt: int, mail: Mail) -> bool:
         """A call becomes IN_DOUBT and the fact goes to the inbox; see `api.Store`."""
         with self._transaction() as tx:

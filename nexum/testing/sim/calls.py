@@ -90,7 +90,7 @@ class Calling:
         except Exception as error:  # noqa: BLE001 (as a worker, who takes whatever a handler raises)
             failed = error
         io.close()
-        return end_of(io, failed, partial(failure, node=work.node)) or Succeeded(value)
+        return end_of(io, failed, partial(failure, node=work.node)) or Succeeded(value, asked=io.asked)
 
     def _play(self, work: Work, io: IO, place: int, step: Step, body: str) -> None:
         name = f"step{place}" if step.named else ""
