@@ -114,7 +114,7 @@ class Desk:
         """One attempt."""
         early = self.early(work)
         if self.attempts.is_async(work):
-            return asyncio.run(self.attempts.execute_async(work, early))
+            return asyncio.run(self.attempts.execute_async(work, lambda _: None, early))
         return self.attempts.execute(work, lambda _: None, early)
 
     def play(self, workflow: Any = CALLS) -> None:

@@ -148,6 +148,20 @@ def fleeting(errand: Errand, ctx: Context) -> Done:
     return done(errand)
 
 
+deaf = Workflow("Deaf", input=Errand)
+
+
+@deaf.effect(tool="bank", timeouts=Timeouts(start_to_close=timedelta(milliseconds=300)))
+async def persistent(errand: Errand) -> Done:
+    note("persistent", errand.name)
+    ends = asyncio.get_running_loop().time() + errand.seconds
+    while (left := ends - asyncio.get_running_loop().time()) > 0:  # a client that tries again whatever happens
+        with suppress(TimeoutError, asyncio.CancelledError):
+            await asyncio.wait_for(asyncio.Event().wait(), left)
+    note("sent", errand.name)
+    return done(errand)
+
+
 guarded = Workflow("Guarded", input=Errand)
 GUARD = Breaker(failures=4, within=timedelta(minutes=1), open_for=timedelta(seconds=1), probes=1)
 
@@ -272,7 +286,7 @@ REGISTRY = Registry(
     [
         *(
             workflow.build()
-            for workflow in (chain, sleepers, hazards, stuck, silent, held, brief, guarded, asking, several, trip)
+            for workflow in (chain, sleepers, hazards, stuck, silent, held, brief, deaf, guarded, asking, several, trip)
         ),
         *WORKFLOWS,
     ]

@@ -152,7 +152,7 @@ LEFT: list[asyncio.Future[Receipt]] = []
 def test_a_task_that_begins_after_its_handler_makes_no_call(desk: Desk) -> None:
     async def main() -> BaseException | None:
         early = desk.early(work)
-        outcomes.append(await desk.attempts.execute_async(work, early))
+        outcomes.append(await desk.attempts.execute_async(work, lambda _: None, early))
         (late,) = LEFT
         await asyncio.wait({late})
         return late.exception()

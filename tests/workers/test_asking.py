@@ -81,7 +81,7 @@ def asked(act: Callable[..., Any], effect: str = "pay") -> Outcome:
     )
     attempts = Attempts([BUILT], door=Door(), max_payload=1_000)
     if attempts.is_async(work):
-        return asyncio.run(attempts.execute_async(work))
+        return asyncio.run(attempts.execute_async(work, lambda _: None))
     return attempts.execute(work, lambda _: None)
 
 

@@ -128,7 +128,7 @@ def _do(node_id: str, act: Callable[..., Any] | None = None, *, max_payload: int
     attempts = Attempts([BUILT], door=Door(), max_payload=max_payload)
     work = _work(node_id)
     if attempts.is_async(work):
-        return asyncio.run(attempts.execute_async(work))
+        return asyncio.run(attempts.execute_async(work, lambda _: None))
     return attempts.execute(work, lambda _: None)
 
 

@@ -1,9 +1,10 @@
-"""A worker that stands still for longer than its attempt may last, and wakes with the provider's answer in its hands."""
+"""A worker whose attempt lasts longer than it may: it stood still, or its handler does not end when it is told to."""
 
 from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 
 from fleet import Fleet
 from waiting import until
@@ -25,3 +26,15 @@ def test_an_answer_that_a_frozen_worker_held_is_the_result_although_its_time_is_
     until(lambda: fleet.status(run) == "COMPLETED", SOON)
     assert len(fleet.acts("fleeting")) == 1
     assert fleet.events(run)[-2:] == ["NodeCompleted", "RunCompleted"]
+
+
+def test_a_worker_whose_async_handler_ignores_its_cancellation_ends_before_it_can_send(fleet: Fleet) -> None:
+    fleet.worker(processes=1)
+    run = fleet.start("Deaf", "d", seconds=20)
+    (line,) = until(lambda: fleet.acts("persistent"), SOON)
+
+    until(lambda: not Path(f"/proc/{line[2]}").exists(), SOON)
+
+    assert "NX-W211" in fleet.output()
+    assert "EffectInDoubt" in fleet.events(run)
+    assert fleet.acts("sent") == []

@@ -6,15 +6,17 @@ import asyncio
 import os
 import signal
 import threading
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
 from nexum.engine.work import Succeeded, Work
+from nexum_workers import pulse as pulses
 from nexum_workers.board import Board, Phase
 from nexum_workers.forking import GATE, Lifeline
-from nexum_workers.limits import Answer
+from nexum_workers.limits import Answer, Limits, Stuck
 from nexum_workers.pulse import OvertimeError, Pulse, Returned, in_time
 from nexum_workers.slots import Slots, Turn
 from nexum_workers.tending import death_of
@@ -120,6 +122,40 @@ def test_an_async_handler_may_read_what_arrived_while_its_process_stood_still(se
     pulse = Pulse(cast("Work", SimpleNamespace(node=node, max_run=20_000)), clock=clock)
     value, error = asyncio.run(_answered_after(clock, seconds, pulse))
     assert (value, isinstance(error, OvertimeError)) == (read, read is None)
+
+
+def test_a_handler_that_ignores_its_cancellation_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its attempt is not told as ended while it may still send: the watchdog ends the process."""
+    monkeypatch.setattr(pulses, "GRACE_SECONDS", 0.01)
+    told: list[str] = []
+
+    async def persistent() -> Returned:
+        ends = asyncio.get_running_loop().time() + 0.1
+        while (left := ends - asyncio.get_running_loop().time()) > 0:
+            with suppress(TimeoutError, asyncio.CancelledError):
+                await asyncio.wait_for(asyncio.Event().wait(), left)
+        told.append("sent")
+        return "receipt", None
+
+    node = SimpleNamespace(id="wire", timeouts=SimpleNamespace(heartbeat=0))
+    pulse = Pulse(cast("Work", SimpleNamespace(node=node, max_run=20_000)))
+    assert asyncio.run(in_time(persistent(), pulse)) == ("receipt", None)
+    assert told == ["sent"]
+
+
+def test_an_attempt_that_is_told_to_end_is_watched_for_a_grace_and_then_bitten_with_its_late_answer_kept() -> None:
+    clock, bitten = FakeClock(), []
+    dog: Watchdog[Stuck] = Watchdog(bitten.append, clock)
+    node = SimpleNamespace(id="wire", timeouts=SimpleNamespace(heartbeat=4_000_000))
+    work = cast("Work", SimpleNamespace(node=node, max_run=20_000_000))
+    limits, silent = Limits(dog, work, 5), Limits(dog, work, 5)
+    clock.now += 8
+    limits.beat()
+    clock.now += 2
+    until(lambda: [stuck.what for stuck in bitten] == ["wire"])
+    assert not silent.end(Succeeded(b"1"))
+    assert bitten[0].answer.take() == Succeeded(b"1")
+    assert limits.end()
 
 
 def test_the_phase_only_goes_forward_and_is_seen_by_a_child() -> None:

@@ -82,9 +82,14 @@ class Attempts:
             run = partial(self._execute, work, on_heartbeat)
             return _logged(work, self._transacting.conduct(work, handler, run, early))
 
-    async def execute_async(self, work: Work, early: Early | None = None) -> Outcome:
-        """Execute an `async` handler, or ask a language model; both are cancelled when their time is over."""
-        return _logged(work, await self._execute_async(work, self._io(work, early)))
+    async def execute_async(
+        self, work: Work, on_heartbeat: Callable[[object], None], early: Early | None = None
+    ) -> Outcome:
+        """Execute an `async` handler, or ask a language model; both are cancelled when their time is over.
+
+        It lasts as long as a handler that ignores that: the caller watches.
+        """
+        return _logged(work, await self._execute_async(work, on_heartbeat, self._io(work, early)))
 
     def abandon(self) -> None:
         """Take back the transactions that are open here, from the watchdog's thread."""
@@ -109,9 +114,14 @@ class Attempts:
             mean.close()
         return self._in_the_end(work, handler, context, mean, value, error)
 
-    async def _execute_async(self, work: Work, mean: object) -> Outcome:
+    async def _execute_async(self, work: Work, on_heartbeat: Callable[[object], None], mean: object) -> Outcome:
         pulse = Pulse(work)
-        bound = self._bind(work, pulse.beat, mean)
+
+        def beat(details: object = None) -> None:
+            pulse.beat()
+            on_heartbeat(details)
+
+        bound = self._bind(work, beat, mean)
         if isinstance(bound, Failed):
             return bound
         handler, context, arguments = bound

@@ -32,7 +32,7 @@ from nexum.store.api import Claimed, SessionRow, TaskKey
 from nexum_workers.board import Phase
 from nexum_workers.early import Early
 from nexum_workers.forking import keep_alive
-from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Answer, Limits, Stuck, watch, watchdog
+from nexum_workers.limits import DATABASE_SECONDS, RECORDING, Limits, Stuck, watchdog
 from nexum_workers.looping import LoopThread
 from nexum_workers.outage import Outage
 from nexum_workers.serving import Serving
@@ -261,11 +261,9 @@ class Child:
 
     async def _attempt_async(self, work: Work) -> Outcome:
         told, began = self._telling.began(work), time.monotonic()
-        answer = Answer()
-        watched = watch(self._watchdog, work, GRACE_SECONDS, answer)
-        outcome = await self._executor.execute_async(work, self._early(work))
-        if watched and not self._watchdog.release(watched):
-            answer.give(outcome)
+        limits = Limits(self._watchdog, work, GRACE_SECONDS)
+        outcome = await self._executor.execute_async(work, limits.beat, self._early(work))
+        if not limits.end(outcome):
             await asyncio.Event().wait()
         self._telling.ended(told, work, outcome, time.monotonic() - began)
         return outcome

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from nexum.core.graph.nodes import Llm
 from nexum.core.run.accept import LINGERS
 from nexum.engine.work import Outcome, Work
 from nexum_workers.outcome import overtime, silence
@@ -62,30 +63,37 @@ def watch(watchdog: Watchdog[Stuck], work: Work, grace: float, answer: Answer) -
 
 
 class Limits:
-    """The time limits of one attempt of a `def` handler, from now until `leave`."""
+    """The time limits of one attempt, from now until `leave` or `end`, and `grace` seconds more for who is told to end before."""
 
-    def __init__(self, watchdog: Watchdog[Stuck], work: Work) -> None:
+    def __init__(self, watchdog: Watchdog[Stuck], work: Work, grace: float = 0.0) -> None:
         self._watchdog = watchdog
-        self._pause = work.node.timeouts.heartbeat / 1e6
+        pause = (
+            0 if isinstance(work.node, Llm) else work.node.timeouts.heartbeat
+        )  # a model sends none while it is asked
+        self._pause = pause / 1e6 + grace if pause else 0.0
         self._answer = Answer()
         silent = Stuck(work.node.id, work, partial(silence, work.node), self._answer)
         self._silent = watchdog.watch(silent, self._pause) if self._pause else 0
-        self._watched = [number for number in (watch(watchdog, work, 0, self._answer), self._silent) if number]
+        self._watched = [number for number in (watch(watchdog, work, grace, self._answer), self._silent) if number]
 
     def beat(self, _details: object = None) -> None:
         """The handler is alive."""
         self._watchdog.renew(self._silent, self._pause)
 
-    def leave(self, outcome: Outcome | None = None) -> None:
-        """The handler has returned. Never returns when the watchdog was first: what it says stands, and the process ends.
+    def end(self, outcome: Outcome | None = None) -> bool:
+        """The handler has returned; False when the watchdog was first: what it says stands, and the process ends.
 
         `outcome` is what there is to say of the attempt by now; it is not lost even then.
         """
         watched, self._watched = self._watched, []
         released = [self._watchdog.release(number) for number in watched]  # each of them, whatever the others say
-        if not all(released):
-            if outcome is not None:
-                self._answer.give(outcome)
+        if not all(released) and outcome is not None:
+            self._answer.give(outcome)
+        return all(released)
+
+    def leave(self, outcome: Outcome | None = None) -> None:
+        """As `end`, in a thread of the handler's own: never returns when the watchdog was first."""
+        if not self.end(outcome):
             threading.Event().wait()
 
     def record(self) -> None:

@@ -61,7 +61,11 @@ class Pulse:
 
 
 async def in_time(call: Coroutine[Any, Any, Returned], pulse: Pulse) -> Returned:
-    """Await a call, and cancel it when its time is over. A value that comes in spite of that is a fact, and counts."""
+    """Await a call, and cancel it when its time is over. A value that comes in spite of that is a fact, and counts.
+
+    One that goes on although it was cancelled may still act, so it has not ended: it is awaited for as long as it lasts, and
+    the watchdog ends its process.
+    """
     task = asyncio.ensure_future(call)
     while not task.done() and (left := pulse.left()) > 0:
         await asyncio.wait({task}, timeout=left if left < float("inf") else None)
@@ -74,6 +78,6 @@ async def in_time(call: Coroutine[Any, Any, Returned], pulse: Pulse) -> Returned
     done, _ = await asyncio.wait({task}, timeout=GRACE_SECONDS)
     if not done:
         logger.error("%s does not end although it was cancelled", pulse.name)
-        return None, over
+        await asyncio.wait({task})
     value, error = (None, over) if task.cancelled() else task.result()
     return (value, None) if error is None else (None, over)

@@ -26,8 +26,13 @@ class Executor(Protocol):
         `early` makes durable what does not wait for the attempt's end.
         """
 
-    def execute_async(self, work: Work, early: Early) -> Coroutine[Any, Any, Outcome]:
-        """Execute an attempt on the running loop; ends by itself when its time is over."""
+    def execute_async(
+        self, work: Work, on_heartbeat: Callable[[object], None], early: Early
+    ) -> Coroutine[Any, Any, Outcome]:
+        """Execute an attempt on the running loop; it is cancelled when its time is over.
+
+        The caller watches it for longer than that: a handler that ignores its cancellation has not ended.
+        """
 
     def abandon(self) -> None:
         """A handler is stuck, and this process is about to end: let go of what would keep others from recording that."""
