@@ -10,7 +10,8 @@ from nexum.compiler.declared import Declared
 from nexum.compiler.diagnostics import did_you_mean, finding
 from nexum.compiler.sources import handler_span, line_span, option_span
 from nexum.core.graph.nodes import Schema
-from nexum.core.graph.policies import SECOND, TimeoutPolicy
+from nexum.core.graph.policies import SECOND, Dedupes, TimeoutPolicy
+from nexum.core.run.accept import LINGERS, SAFE_SHARE
 from nexum.core.schema import field_at, fields
 from nexum.errors import Diagnostic
 from nexum.errors.misfits import got
@@ -43,6 +44,8 @@ def check_options(node: Declared) -> Iterator[Diagnostic]:
         yield finding("NX-B124", message, option_span(node, "repair"))
     for message in _contradictions(node):
         yield finding("NX-B123", message, option_span(node, "timeouts"))
+    if node.kind == "effect" and isinstance(node.doubt, Dedupes):
+        yield from _check_key_lifetime(node, node.doubt.ttl)
 
 
 def check_calls(node: Declared, acts: bool) -> Iterator[Diagnostic]:
@@ -65,6 +68,28 @@ def check_reference(node: Declared, output: Schema) -> Iterator[Diagnostic]:
     hint = did_you_mean(path[-1], fields(field_at(output, path[:-1]) or {}))
     message = f"`reference=` of `{node.id}` is `{node.reference}`, which is no field of its output{hint}"
     yield finding("NX-B105", message, option_span(node, "reference"))
+
+
+def _check_key_lifetime(node: Declared, ttl: int) -> Iterator[Diagnostic]:
+    """A finding when an attempt that begins just in time may still send when the provider has forgotten the key."""
+    limit, left = node.timeouts.start_to_close, ttl - round(ttl * SAFE_SHARE)
+    if limit and limit + LINGERS <= left:
+        return
+    acts = (
+        f"for {_shown(limit + LINGERS)} (start_to_close, and {_shown(LINGERS)} until it is ended)"
+        if limit
+        else "for ever"
+    )
+    most = (
+        f"start_to_close may be {_shown(left - LINGERS)} at most"
+        if left > LINGERS
+        else "no start_to_close is short enough"
+    )
+    message = (
+        f"`{node.id}`: its provider knows a key for {_shown(ttl)} (ttl), of which {_shown(left)} are left to the last attempt, "
+        f"and an attempt may send {acts}; with this ttl {most}"
+    )
+    yield finding("NX-B133", message, option_span(node, "provider"))
 
 
 def _contradictions(node: Declared) -> Iterator[str]:

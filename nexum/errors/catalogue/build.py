@@ -262,6 +262,20 @@ BUILD = (
         exit_code=65,
     ),
     Entry(
+        "NX-B133",
+        "attempt may outlive its provider's keys",
+        "The last fifth of the `ttl` in `Dedupes` is shorter than `start_to_close` and the two minutes within which a process that "
+        "outran it is ended; or the attempt has no `start_to_close`.",
+        "A key is sent again in the first four fifths of its life. An attempt that begins at the end of them may send until its time "
+        "is up, and a provider that has forgotten the key acts a second time.",
+        (
+            "give the node a shorter limit: `timeouts=Timeouts(start_to_close=...)`",
+            "give the ttl that the provider really promises, when it is longer",
+            "leave `provider=` out, and say whom to ask: `reconcile=`",
+        ),
+        exit_code=65,
+    ),
+    Entry(
         "NX-B140",
         "reconcile takes what its effect does not",
         "A parameter of the function behind `reconcile=` has a source that the effect itself does not take.",
