@@ -80,7 +80,9 @@ BEGIN
         UPDATE nexum_effects
            SET key = t.effect_key, state = 'CLAIMED', before = e.state, run_id = t.run_id, path = t.path, visit = t.visit,
                item = t.item, attempt = t.attempt, token = o_token, session = p_session, input_hash = t.input_hash,
-               tool = t.tool, policy = t.policy, ttl = t.ttl, claimed_at = p_now, recorded_at = 0
+               tool = t.tool, policy = t.policy, ttl = t.ttl,
+               first_sent_at = CASE WHEN e.state = 'FAILED' THEN p_now ELSE e.first_sent_at END,
+               claimed_at = p_now, recorded_at = 0
          WHERE tenant = e.tenant AND key = e.key;
     ELSIF o_answer = 'doubt' THEN
         UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = t.attempt WHERE tenant = e.tenant AND key = e.key;

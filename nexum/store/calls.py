@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from nexum.store.api import CallAnswer, CallClaim, Mail, OpenCall, Record, TaskKey
-from nexum.store.claiming import LEFT, Standing
+from nexum.store.claiming import FIRST_SENT, LEFT, Standing
 from nexum.store.rows import INSERT_MAIL, clean, mail_row
 from nexum.store.statement import Statement, Transaction
 from nexum.store.steps import post, settle_outcome
@@ -31,7 +31,7 @@ _AGAIN = Statement(f"""
     UPDATE nexum_effects
        SET state = 'CLAIMED', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
            attempt = :attempt, token = :next, session = :session, tool = :tool, policy = :policy, ttl = :ttl,
-           claimed_at = {{now}}, recorded_at = 0
+           first_sent_at = {FIRST_SENT}, claimed_at = {{now}}, recorded_at = 0
      WHERE tenant = :tenant AND key = :key AND token = :found AND {_PARENT}""")  # noqa: S608
 # Another run ended without knowing whether it was made; from now on it is for this run to find out.
 _ORPHANED = Statement(f"SELECT 1 FROM nexum_effects e WHERE e.tenant = :tenant AND e.key = :key AND {LEFT}")  # noqa: S608

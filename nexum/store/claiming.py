@@ -70,12 +70,14 @@ _CLAIM_NEW = Statement("""
     VALUES (:tenant, :key, :scope, :business_key, :run_id, :path, :visit, :item, :attempt, :token, :session, 'CLAIMED',
         '', :input_hash, :tool, :policy, :ttl, {now}, {now}, 0, :empty, '', '', :empty)
     ON CONFLICT DO NOTHING""")
-_CLAIM_AGAIN = Statement("""
+# What was certainly not sent is as if nobody had begun it: its time counts from now.
+FIRST_SENT = "CASE WHEN state = 'FAILED' THEN {now} ELSE first_sent_at END"
+_CLAIM_AGAIN = Statement(f"""
     UPDATE nexum_effects
        SET key = :key, state = 'CLAIMED', before = state, run_id = :run_id, path = :path, visit = :visit, item = :item,
            attempt = :attempt, token = :token, session = :session, input_hash = :input_hash, tool = :tool,
-           policy = :policy, ttl = :ttl, claimed_at = {now}, recorded_at = 0
-     WHERE tenant = :tenant AND key = :existing""")
+           policy = :policy, ttl = :ttl, first_sent_at = {FIRST_SENT}, claimed_at = {{now}}, recorded_at = 0
+     WHERE tenant = :tenant AND key = :existing""")  # noqa: S608
 _LEFT = Statement(f"SELECT 1 FROM nexum_effects e WHERE e.tenant = :tenant AND e.key = :existing AND {LEFT}")  # noqa: S608
 _INHERIT = Statement("""
     UPDATE nexum_effects

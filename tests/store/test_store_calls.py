@@ -151,6 +151,20 @@ def test_a_call_that_was_not_made_may_be_made_and_says_nothing_to_the_run(store:
     assert effect(store)["state"] == "CLAIMED"
 
 
+def test_the_time_of_a_call_that_was_not_made_begins_with_the_next_claim(store: Store, clock: Any) -> None:
+    call = begun(store, policy="dedupes", ttl=10 * MINUTE)
+    store.end_call(ended(call, store.claim_call(call).token, "FAILED"))
+    clock.forward(3_600)
+
+    again = store.claim_call(call)
+
+    assert (again.state, effect(store)["first_sent_at"]) == ("", store.now())
+    store.end_call(ended(call, again.token, "UNKNOWN"))
+    clock.forward(60)
+    assert store.claim_call(call).state == ""
+    assert effect(store)["first_sent_at"] == store.now() - MINUTE
+
+
 def test_a_call_that_was_not_made_this_time_may_have_been_made_by_whoever_began_it_before(store: Store) -> None:
     call = begun(store, policy="dedupes", ttl=MINUTE)
     store.claim_call(call)

@@ -166,6 +166,22 @@ def test_an_unknown_effect_is_sent_again_while_its_provider_remembers_the_key(st
     assert take(store, third).effect == "doubt"
 
 
+def test_the_time_of_a_key_that_was_certainly_not_sent_begins_with_the_next_claim(store: Store, clock: Any) -> None:
+    act = effect("k", ttl=10 * MINUTE)
+    key = ready(store, act)
+    take(store, key)
+    following = retried(store, key, "FAILED", act)
+    clock.forward(3_600)  # nobody was there, or nobody could be reached
+
+    assert take(store, following).effect == ""
+    third = retried(store, following, "UNKNOWN", act)
+    clock.forward(60 * 8 - 1)
+    assert take(store, third).effect == ""
+    fourth = retried(store, third, "UNKNOWN", act)
+    clock.forward(1)
+    assert take(store, fourth).effect == "doubt"
+
+
 @pytest.mark.parametrize("other", [{"policy": "hold", "ttl": 0}, {"input_hash": "ff" * 32}])
 def test_an_unknown_effect_is_in_doubt_when_it_may_not_be_sent_again(store: Store, other: dict[str, Any]) -> None:
     key = ready(store, effect("k"))

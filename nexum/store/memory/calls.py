@@ -48,7 +48,7 @@ def claim_call(tx: Transaction, call: CallClaim) -> CallAnswer:
         input_hash=effect.input_hash,
         scope=effect.scope,
         business_key=effect.business_key,
-        first_sent_at=effect.first_sent_at,
+        first_sent_at=tx.now if effect.state == "FAILED" else effect.first_sent_at,
         result=effect.result,
         result_hash=effect.result_hash,
         reference=effect.reference,

@@ -104,7 +104,7 @@ def _take_effect(tx: Transaction, task: Task, session: str, token: int) -> tuple
             business_key=effect.business_key,
             token=token,
             before=effect.state,
-            first_sent_at=effect.first_sent_at,
+            first_sent_at=tx.now if effect.state == "FAILED" else effect.first_sent_at,
             result=effect.result,
             result_hash=effect.result_hash,
             reference=effect.reference,
