@@ -31,6 +31,7 @@ from nexum.store.api import CallAnswer, CallClaim, EffectOutcome, Mail, OpenCall
 READ = "read"  # the policy of a call that changes nothing
 ANOTHER_CALL = "NX-E220"
 UNKNOWN_CALL = "NX-E221"
+STORED = "its provider answered with an error that it stores, and would only repeat it under the same key"
 
 
 class Journal:
@@ -88,7 +89,16 @@ class Journal:
         return self._whole(patiently(lambda: self._store.keep_call(call, inline, sha256_hex(result), mail)))
 
     def end(self, name: str, token: int, *, made: str, raw: bytes = b"") -> None:
-        """A claimed call brought no result; `made` is "no" when it was certainly not made, else "unknown"."""
+        """A claimed call brought no result; `made` is "no" when it was certainly not made, else "unknown".
+
+        "stored": its provider would only repeat its answer under the same key, so the call is in doubt from now on.
+        """
+        if made == "stored":
+            work = self._work
+            call = OpenCall(work.tenant, self.key(name), self._place(name).path, token, "CLAIMED", "", 0, 0)
+            mail = doubt_mail(work.task, call, STORED, self._actor, work.trace)
+            patiently(lambda: self._store.doubt_call(call, work.attempt, mail))
+            return
         state = "FAILED" if made == "no" else "UNKNOWN"
         outcome = EffectOutcome(self._work.tenant, self.key(name), token, state, raw=raw[:TEXT_MAX])
         ended = Record(self._place(name), self._session, token, Mail(self._work.task.run_id, "", "", b""), outcome)

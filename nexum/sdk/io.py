@@ -68,7 +68,7 @@ class IO:
         journal: Journal | None = None,
         *,
         provider: Doubt | None = None,
-        made: Callable[[BaseException], str] = lambda _error: "unknown",
+        made: Callable[[BaseException, Doubt], str] = lambda _error, _policy: "unknown",
         max_payload: int = 0,
         where: Mapping[str, object] | None = None,
     ) -> None:
@@ -78,6 +78,7 @@ class IO:
         self._max_payload = max_payload
         self._where = dict(where or {})
         self._names: dict[str, int] = {}
+        self._failures: list[tuple[BaseException, Doubt]] = []
         self._asked: set[str] = set()
         self._open: dict[str, bool] = {}  # whether the name was derived
         self._changed = threading.Condition()  # what is open, and whether anything may be opened
@@ -98,11 +99,11 @@ class IO:
     ) -> Out:
         """Make a call that changes the world, once: `io.call(payments.charge, order.number, 100)`.
 
-        A parameter `idempotency_key` of the function is given the call's key unless you give one. `provider` says how long the
-        provider honours the key (default: what the node says); without it a call that may have been made is held for a person.
-        `reference` is the path of the provider's own reference in the result. Raises what the function raises, `HandlerError`
-        NX-E222 (it may have been made, and must not be repeated), NX-E223 (arguments or result are no JSON), NX-E224 (no name
-        of its own), and `NonDeterministicEffect`.
+        A parameter `idempotency_key` of the function is given the call's key unless you give one. `provider` says what the
+        call's provider promises, instead of all that the node's does; without either a call that may have been made is held
+        for a person. `reference` is the path of the provider's own reference in the result. Raises what the function raises,
+        `HandlerError` NX-E222 (it may have been made, and must not be repeated), NX-E223 (arguments or result are no JSON),
+        NX-E224 (no name of its own), NX-E225 (the handler has returned), and `NonDeterministicEffect`.
         """
         with self._opened(function, args, kwargs, name) as call:
             answer = self._claimed(call, provider)
@@ -111,7 +112,7 @@ class IO:
             try:
                 value = function(*args, **call.kwargs)
             except BaseException as error:
-                self._failed(call, answer, error)
+                self._failed(call, answer, error, provider)
                 raise
             return cast("Out", self._recorded(call, answer, value, reference))
 
@@ -135,7 +136,7 @@ class IO:
             try:
                 value = await function(*args, **call.kwargs)
             except BaseException as error:
-                await asyncio.shield(asyncio.to_thread(self._failed, call, answer, error))
+                await asyncio.shield(asyncio.to_thread(self._failed, call, answer, error, provider))
                 raise
             made = asyncio.to_thread(self._recorded, call, answer, value, reference)
             return cast("Out", await asyncio.shield(made))
@@ -164,6 +165,10 @@ class IO:
     def key(self, name: str) -> str:
         """The idempotency key of the call of this name; constant over attempts, "" in a unit test."""
         return self._journal.key(name) if self._journal is not None else ""
+
+    def policy_of(self, error: BaseException) -> Doubt:
+        """What the provider promises that this exception came from: that of its call, else that of the node."""
+        return next((policy for met, policy in self._failures if met is error), self._provider)
 
     @property
     def asked(self) -> frozenset[str]:
@@ -230,7 +235,7 @@ class IO:
         if self._journal is None:
             return CallAnswer("")
         crash("iocall.before_claim", **call.where)
-        policy = provider.policy() if provider is not None else self._provider
+        policy = self._promised(provider)
         ttl = policy.ttl if isinstance(policy, DedupesPolicy) else 0
         answer = self._checked(call, self._journal.claim(call.name, call.arguments, policy=policy.policy, ttl=ttl))
         if answer.state == "":
@@ -260,9 +265,14 @@ class IO:
                 raise HandlerError(f"the call {call.name} was not made: the task is somebody else's", code="NX-W210")
         return answer
 
-    def _failed(self, call: _Call, answer: CallAnswer, error: BaseException) -> None:
+    def _promised(self, provider: Dedupes | None) -> Doubt:
+        return provider.policy() if provider is not None else self._provider
+
+    def _failed(self, call: _Call, answer: CallAnswer, error: BaseException, provider: Dedupes | None) -> None:
         if self._journal is not None:
-            self._journal.end(call.name, answer.token, made=self._made(error))
+            policy = self._promised(provider)
+            self._failures.append((error, policy))
+            self._journal.end(call.name, answer.token, made=self._made(error, policy))
 
     def _recorded(self, call: _Call, answer: CallAnswer, value: object, reference: str) -> Any:
         if self._journal is None:

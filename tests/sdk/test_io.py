@@ -219,7 +219,7 @@ def test_an_exception_says_whether_the_call_was_made() -> None:
         raise ConnectionRefusedError(order)
 
     pages = Pages()
-    io = io_on(pages, made=lambda error: "no" if isinstance(error, ConnectionRefusedError) else "unknown")
+    io = io_on(pages, made=lambda error, _: "no" if isinstance(error, ConnectionRefusedError) else "unknown")
     with pytest.raises(ConnectionRefusedError):
         io.call(broken, "o")
     assert [ended[1] for ended in pages.ended] == ["no"]

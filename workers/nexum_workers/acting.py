@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
 
 from nexum.core.graph.nodes import Effect
+from nexum.core.graph.policies import Doubt
 from nexum.engine.calls import Journal
 from nexum.engine.work import Failed, TakenBack, Waits, Work
 from nexum.errors import HandlerError
@@ -20,8 +20,7 @@ def io_of(work: Work, journal: Journal, *, max_payload: int) -> IO:
     """What one attempt acts through; `max_payload` is in bytes, 0 for no limit."""
     assert isinstance(work.node, Effect)
     where = {"run_key": work.run_key, "node": work.node.id, "attempt": work.attempt}
-    made = partial(call_made, node=work.node)
-    return IO(journal, provider=work.node.doubt, made=made, max_payload=max_payload, where=where)
+    return IO(journal, provider=work.node.doubt, made=call_made, max_payload=max_payload, where=where)
 
 
 async def aclose(io: IO) -> None:
@@ -32,17 +31,19 @@ async def aclose(io: IO) -> None:
 
 
 def end_of(
-    io: IO, error: BaseException | None, failed: Callable[[BaseException], Failed]
+    io: IO, error: BaseException | None, failed: Callable[[BaseException, Doubt], Failed]
 ) -> TakenBack | Waits | Failed | None:
     """What the journal knows stands before what the handler made of it; None when what it returned counts.
 
-    `error` is what the handler raised (None: it returned), `failed` makes an outcome of an exception. A call that another
+    `error` is what the handler raised (None: it returned), `failed` makes an outcome of an exception, and of what
+    the provider promises that raised it. A call that another
     run is making has no known outcome, so a handler that went on without it has returned nothing that counts.
     """
     if io.lost:
         return TakenBack()
     if io.waits and io.broken is None:
         swallowed = HandlerError("the handler returned over a call that another run is making", code="NX-E221")
-        return Waits(io.waits, failed(error or swallowed))
+        error = error or swallowed
+        return Waits(io.waits, failed(error, io.policy_of(error)))
     error = io.broken or error
-    return failed(error) if error is not None else None
+    return failed(error, io.policy_of(error)) if error is not None else None

@@ -19,6 +19,7 @@ from pydantic_core import PydanticSerializationError
 from nexum.compiler.handlers import BoundHandler
 from nexum.core.canonical import NotCanonicalError, canonical_bytes, from_bytes, legible
 from nexum.core.graph.nodes import Compute, Effect, Llm, Transaction
+from nexum.core.graph.policies import Doubt
 from nexum.core.graph.workflow import AnyNode
 from nexum.core.run.places import inner_of, parent_of
 from nexum.core.run.plan import plan_of
@@ -180,7 +181,7 @@ class Attempts:
         error: BaseException | None,
     ) -> Outcome:
         """What the calls of a handler say of its end, else what it did itself."""
-        said = end_of(mean, error, partial(_ended, work=work)) if isinstance(mean, IO) else None
+        said = end_of(mean, error, lambda error, policy: _ended(error, work, policy)) if isinstance(mean, IO) else None
         outcome = said or self._named(work, handler, context, value, error)
         return (
             replace(outcome, asked=mean.asked) if isinstance(outcome, Succeeded) and isinstance(mean, IO) else outcome
@@ -300,14 +301,14 @@ async def _settled(asking: Coroutine[Any, Any, Outcome]) -> Returned:
         return None, error
 
 
-def _ended(error: BaseException, work: Work) -> Failed:
+def _ended(error: BaseException, work: Work, policy: Doubt | None = None) -> Failed:
     match error:
         case OvertimeError():
             return overtime(work.node, work.max_run)
         case SilenceError():
             return silence(work.node)
         case _:
-            return failure(error, work.node)
+            return failure(error, work.node, policy=policy)
 
 
 def _spelled(handler: BoundHandler, value: object) -> bytes:

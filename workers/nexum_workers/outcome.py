@@ -22,8 +22,9 @@ import orjson
 from pydantic import ValidationError
 
 from nexum.core.graph.nodes import Effect
-from nexum.core.graph.policies import Dedupes
+from nexum.core.graph.policies import Dedupes, Doubt
 from nexum.core.graph.workflow import AnyNode
+from nexum.core.run.accept import SERVER_ERROR
 from nexum.core.run.events import Error
 from nexum.engine.work import Failed
 from nexum.errors import Answered, Fail, HandlerError, NexumError, NonRetryable, NotSent, RetryAfter, entry
@@ -55,12 +56,17 @@ _STATUSES = (  # of an error of this class: the attribute that holds the respons
 )
 
 
-def failure(error: BaseException, node: AnyNode, *, began: bool = True) -> Failed:
-    """The outcome of an attempt that ended with an exception; `began` tells whether the handler had been called."""
-    sent = _sent(error, node) if began and _acts(node) else "no"
+def failure(error: BaseException, node: AnyNode, *, began: bool = True, policy: Doubt | None = None) -> Failed:
+    """The outcome of an attempt that ended with an exception; `began` tells whether the handler had been called.
+
+    `policy` is what the provider that raised it promises, where that is not the node's.
+    """
+    promised = policy or (node.doubt if isinstance(node, Effect) else None)
+    sent = _sent(error, promised) if began and _acts(node) else "no"
     seconds = error.seconds if isinstance(error, RetryAfter) else 0.0
     status = status_of(error) if isinstance(node, Effect) else 0
-    return Failed(_described(error, node), sent=sent, retry_after=max(0, round(seconds * _SECOND)), status=status)
+    described = _described(error, node, is_refused=is_refusal(error, promised))
+    return Failed(described, sent=sent, retry_after=max(0, round(seconds * _SECOND)), status=status)
 
 
 def status_of(error: BaseException) -> int:
@@ -119,31 +125,33 @@ def _acts(node: AnyNode) -> bool:
     return isinstance(node, Effect) and not node.io
 
 
-def call_made(error: BaseException, node: AnyNode) -> str:
-    """Whether a call that ended with an exception was made: "no", or "unknown"."""
-    return _sent(error, node)
+def call_made(error: BaseException, policy: Doubt) -> str:
+    """Whether a call that ended with an exception was made: "no", "unknown", or "stored": unknown, and so it stays if sent again."""
+    stored = isinstance(policy, Dedupes) and policy.stored_errors and status_of(error) >= SERVER_ERROR
+    sent = _sent(error, policy)
+    return "stored" if stored and sent != "no" else sent
 
 
-def is_refusal(error: BaseException, node: AnyNode) -> bool:
+def is_refusal(error: BaseException, policy: Doubt | None) -> bool:
     """Whether the provider answered with a status that proves, as its author declares, that it has done nothing."""
-    return isinstance(node, Effect) and isinstance(node.doubt, Dedupes) and status_of(error) in node.doubt.not_executed
+    return isinstance(policy, Dedupes) and status_of(error) in policy.not_executed
 
 
-def _sent(error: BaseException, node: AnyNode) -> str:
+def _sent(error: BaseException, policy: Doubt | None) -> str:
     declared = isinstance(error, NotSent | NonRetryable | Fail | RetryAfter)
-    return "no" if declared or is_named(error, _NEVER_LEFT) or is_refusal(error, node) else "unknown"
+    return "no" if declared or is_named(error, _NEVER_LEFT) or is_refusal(error, policy) else "unknown"
 
 
-def _described(error: BaseException, node: AnyNode) -> Error:
+def _described(error: BaseException, node: AnyNode, *, is_refused: bool) -> Error:
     code = error.code if isinstance(error, NexumError) else "NX-R200"
     message = error.message if isinstance(error, NexumError) else _said(error)
     shown = _cut(message, MESSAGE_MAX)
     trace = _tail(_ADDRESS.sub("", "".join(traceback.format_exception(error))), TEXT_MAX - len(shown.encode()))
-    return Error(code, shown, type(error).__name__, _is_retryable(error, node), trace)
+    return Error(code, shown, type(error).__name__, is_refused or _is_retryable(error, node), trace)
 
 
 def _is_retryable(error: BaseException, node: AnyNode) -> bool:
-    if isinstance(error, RetryAfter | NotSent) or is_refusal(error, node):
+    if isinstance(error, RetryAfter | NotSent):
         return True
     if isinstance(error, HandlerError) and not entry(error.code).retryable:
         return False

@@ -10,7 +10,6 @@ import random
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
 from typing import NamedTuple
 
 from nexum.core.graph.workflow import AnyNode
@@ -90,7 +89,9 @@ class Calling:
         except Exception as error:  # noqa: BLE001 (as a worker, who takes whatever a handler raises)
             failed = error
         io.close()
-        return end_of(io, failed, partial(failure, node=work.node)) or Succeeded(value, asked=io.asked)
+        return end_of(io, failed, lambda error, policy: failure(error, work.node, policy=policy)) or Succeeded(
+            value, asked=io.asked
+        )
 
     def _play(self, work: Work, io: IO, place: int, step: Step, body: str) -> None:
         name = f"step{place}" if step.named else ""
