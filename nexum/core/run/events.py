@@ -188,8 +188,7 @@ class EffectInDoubt:
 class DoubtResolved:
     """Fact by a person, decision by `reconcile`, about a doubt. `outcome` is happened, did_not_happen or abandon.
 
-    `confirms` is the event of the statement of another person that this one confirms (0: none was wanted), `link` the
-    address of what a person has seen.
+    `confirms` is the event of another person's statement that this one confirms (0: none), `link` the address of what was seen.
     """
 
     cell: Cell
