@@ -21,8 +21,9 @@ def parse_json(text: str, source: str) -> Json:
     except ValueError as error:
         if not isinstance(error, json.JSONDecodeError):
             raise _not_json(source, str(error)) from error
-        line = error.doc.splitlines()[error.lineno - 1] if error.doc.strip() else ""
-        place = f"{error.msg} at line {error.lineno}, column {error.colno}: {line[:60]!r}"
+        line = error.doc.split("\n")[error.lineno - 1]  # the lines that `json` counts; the last one may be empty
+        found = repr(line[:60]) if error.doc[error.pos :].strip() else "the text ends there"
+        place = f"{error.msg} at line {error.lineno}, column {error.colno}: {found}"
         raise _not_json(source, place) from error
 
 
