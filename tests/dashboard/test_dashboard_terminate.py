@@ -51,6 +51,14 @@ def test_a_run_that_has_gone_on_is_looked_at_again_first(shop: Any, operator: ht
     assert shop.store.head(run_id).status == "RUNNING"
 
 
+def test_an_event_of_any_number_of_digits_is_one_that_the_run_is_not_at(shop: Any, operator: httpx.Client) -> None:
+    run_id = park(shop.stage, parking("HarmfulToo"), "harmful-digits")
+    late = send(operator, run_id, typed=run_id, last_seq="9" * 5_000)
+
+    assert (late.status_code, "NX-R409" in late.text) == (409, True)
+    assert shop.store.head(run_id).status == "RUNNING"
+
+
 def test_looking_is_for_viewers_and_terminating_for_those_who_may(shop: Any) -> None:
     run_id = park(shop.stage, parking("HarmfulToo"), "harmful-again")
     with shop.as_user("viewer") as viewer:

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, reverse
@@ -22,10 +21,9 @@ from nexum.core.canonical import legible
 from nexum.errors import ConflictError, InputError, NexumError, entry
 from nexum.errors.misfits import got
 from nexum_dashboard.api.callers import UnknownCallerError
-from nexum_dashboard.pages.respond import STATUSES, status_of
+from nexum_dashboard.pages.respond import STATUSES, status_of, too_large
 
 MEDIA_TYPE = "application/problem+json"
-TOO_LARGE = 413
 SHOWN = 200  # characters of an address
 log = logging.getLogger("nexum.dashboard")
 
@@ -76,10 +74,8 @@ def register(api: NinjaAPI) -> None:
 
     @api.exception_handler(RequestDataTooBig)
     def of_size(request: HttpRequest, error: RequestDataTooBig) -> HttpResponse:
-        size, most = request.headers.get("Content-Length", ""), settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        told = f"the body has {size or 'too many'} bytes; Django's DATA_UPLOAD_MAX_MEMORY_SIZE allows {most}"
-        fixes = ("raise DATA_UPLOAD_MAX_MEMORY_SIZE in Django's settings", *entry("NX-R103").mend)
-        return problem("NX-R103", TOO_LARGE, told, fixes=fixes)
+        told = too_large(request, error)
+        return problem(told.code, _status(told), told.message, fixes=told.fixes)
 
     @api.exception_handler(Http404)
     def of_nowhere(request: HttpRequest, error: Http404) -> HttpResponse:
@@ -152,8 +148,6 @@ def _status(error: NexumError) -> int:
         return 409
     if error.code in STATUSES:
         return STATUSES[error.code]
-    if error.code == "NX-R103":
-        return TOO_LARGE
     if isinstance(error, InputError) and error.code != "NX-P400":
         return 422
     return 409 if isinstance(error, ConflictError) and error.code == ConflictError.default_code else status_of(error)

@@ -13,6 +13,8 @@ from nexum_dashboard.pages.respond import form, show
 from nexum_dashboard.pages.run import missing
 from nexum_dashboard.place import connection, store
 
+DIGITS = 18  # of an event's number; what is longer is cut, and names no event that there is
+
 
 @form
 def terminate_page(request: HttpRequest, viewer: Viewer, run_id: str) -> HttpResponse:
@@ -23,7 +25,7 @@ def terminate_page(request: HttpRequest, viewer: Viewer, run_id: str) -> HttpRes
     if not viewer.may_control:
         raise ForbiddenError(f"{viewer.name} does not have the permission {CONTROL_RUN}")
     given = request.POST
-    seen = given.get("last_seq", "")
+    seen = given.get("last_seq", "")[:DIGITS]
     by = By(viewer.name, given.get("reason", ""), int(seen) if seen.isascii() and seen.isdigit() else 0)
     try:
         check_typed(run_id, given.get("typed", ""))

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import cached_property, wraps
 from typing import Any, Concatenate, ParamSpec, cast
 
+from django.conf import settings as django_settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from django.template.loader import render_to_string
@@ -34,6 +36,7 @@ STATUSES = {
     "NX-E411": 409,
     "NX-E412": 409,
     "NX-F111": 409,
+    "NX-R103": 413,
     "NX-R222": 404,
     "NX-R441": 404,
 }
@@ -70,8 +73,16 @@ class _Checked(CsrfViewMiddleware):
     @classmethod
     def around(cls, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """The view behind this check instead of the shop's own, which would answer before it in other words."""
-        checked = csrf_exempt(decorator_from_middleware(cls)(view))
-        return cast("Callable[..., HttpResponse]", checked)
+        checked = decorator_from_middleware(cls)(view)
+
+        @wraps(view)
+        def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            try:
+                return cast("HttpResponse", checked(request, *args, **kwargs))
+            except (RequestDataTooBig, TooManyFieldsSent) as error:  # found by whoever reads the form first: the check
+                return _sealed(trouble(request, too_large(request, error)))
+
+        return cast("Callable[..., HttpResponse]", csrf_exempt(answer))
 
     def _reject(self, request: HttpRequest, reason: str) -> HttpResponse:
         told = "the form did not come from this page, or the page is older than the sign-in"
@@ -156,6 +167,16 @@ def trouble(request: HttpRequest, error: NexumError) -> HttpResponse:
     except Exception:  # the settings may be the trouble, or the shop's template may want what is not there now
         log.exception("the page of request %s is shown without the shop's template", number)
         return drawn(request, "nexum/trouble.html", {**context, **_surroundings(Settings())}, status=status)
+
+
+def too_large(request: HttpRequest, found: SuspiciousOperation) -> InputError:
+    """The error NX-R103 for a request that Django refuses to read for its size."""
+    name = "DATA_UPLOAD_MAX_MEMORY_SIZE" if isinstance(found, RequestDataTooBig) else "DATA_UPLOAD_MAX_NUMBER_FIELDS"
+    size = f"{request.headers.get('Content-Length') or 'too many'} bytes"
+    has = size if isinstance(found, RequestDataTooBig) else "too many fields"
+    told = f"the body has {has}; Django's {name} allows {getattr(django_settings, name)}"
+    fixes = (f"raise {name} in Django's settings", *entry("NX-R103").mend)
+    return InputError(told, code="NX-R103", fixes=fixes)
 
 
 def _surroundings(settings: Settings) -> dict[str, Any]:
