@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TextIO
 
 import click
@@ -17,6 +18,8 @@ from nexum.errors import Diagnostic
 from nexum.readouts.calendar import moment
 from nexum.version import __version__
 
+STEERING = {"Cc", "Cf", "Zl", "Zp"}  # control characters, marks of format and direction, separators of lines
+KEPT = "\n\t\u200c\u200d"
 ENDLESS = 100_000  # columns of a pipe: what reads it can cut for itself
 
 
@@ -30,7 +33,26 @@ def envelope(schema: str, code: int, *, diagnostics: Iterable[Diagnostic] = (), 
 
 def print_json(document: dict[str, Any]) -> None:
     """One document on standard output."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False, default=str))
+    text = json.dumps(document, indent=2, ensure_ascii=False, default=str)
+    click.echo(legible(text, lambda char: json.dumps(char)[1:-1]))  # escapes that mean the same
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
+
+def legible(text: str, escaped: Callable[[str], str] = _escaped) -> str:
+    """A text in which nothing steers a terminal: control characters and marks of direction are written as escapes.
+
+    Lines and tabs stay, and the two invisible characters that join letters and emoji.
+    """
+    if text.isprintable():
+        return text
+    return "".join(escaped(char) if _steers(char) else char for char in text)
+
+
+def _steers(char: str) -> bool:
+    return char not in KEPT and not char.isprintable() and unicodedata.category(char) in STEERING
 
 
 def wants_color(choice: str, stream: TextIO) -> bool:
@@ -57,13 +79,10 @@ class Paper:
         self.width = width_of(sys.stdout)
         self.color = wants_color(choices.color, sys.stdout)
 
-    def line(self, text: str = "") -> None:
-        """A line of the answer."""
-        click.echo(text, color=self.color)
-
-    def styled(self, text: str, **style: Any) -> str:
-        """The text in a style, where colours are wanted."""
-        return click.style(text, **style) if self.color else text
+    def line(self, text: str = "", *, lead: str = "", **style: Any) -> None:
+        """A line of the answer; `lead` stands before the text, in a style where colours are wanted."""
+        lead, text = legible(lead), legible(text)  # what was stored may hold sequences that the terminal obeys
+        click.echo((click.style(lead, **style) if self.color and lead else lead) + text, color=self.color)
 
     def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str = "") -> None:
         """A table no wider than the paper; the column `flexible` gives way first."""
@@ -73,7 +92,7 @@ class Paper:
     def hint(self, text: str) -> None:
         """Something that helps and is no part of the answer; silent with `--quiet` and `--json`."""
         if not (self.choices.quiet or self.choices.json):
-            click.echo(text, err=True)
+            click.echo(legible(text), err=True)
 
     def at(self, micros: int, *, brief: bool = False) -> str:
         """A time with its offset from UTC; `brief` gives day and minute only."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from nexum.cli.answer import envelope, print_json, wants_color
+from nexum.cli.answer import envelope, legible, print_json, wants_color
 from nexum.errors import BuildError, Diagnostic, InputError, NexumError, entry
 
 _COLORS = {"error": "red", "warning": "yellow"}
@@ -20,7 +20,7 @@ def complain(error: NexumError, code: int, *, as_json: bool, color: str) -> None
     if as_json:
         print_json(envelope("nexum.error/1", code, diagnostics=diagnostics_of(error)))
         return
-    text = explained(error)
+    text = legible(explained(error))
     click.echo(text if not wants_color(color, sys.stderr) else colored(text), err=True, color=True)
 
 

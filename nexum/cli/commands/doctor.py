@@ -74,9 +74,8 @@ def examine(project: Project) -> Iterator[Finding]:
 
 def _draw(paper: Paper, findings: Iterable[Finding]) -> None:
     for finding in findings:
-        level = paper.styled(f"{finding.level:<4}", fg=_COLORS[finding.level])
         said = f"{finding.text}   {finding.code}" if finding.code else finding.text
-        paper.line(f"{level}  {finding.check:<10}  {said}")
+        paper.line(f"  {finding.check:<10}  {said}", lead=f"{finding.level:<4}", fg=_COLORS[finding.level])
         if finding.mend:
             paper.line(f"      {'':<10}  mend: {finding.mend}")
 

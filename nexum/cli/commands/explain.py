@@ -29,7 +29,7 @@ def command(choices: Choices, code: str | None) -> int:
     if choices.json:
         print_json(envelope("nexum.error-entry/1", Exit.DONE, entry=_spelled(entry)))
         return Exit.DONE
-    paper.line(paper.styled(f"{entry.code}  {entry.title}", bold=True))
+    paper.line(lead=f"{entry.code}  {entry.title}", bold=True)
     for name, text in (("means", entry.means), ("why", entry.why)):
         paper.line(_part(name, text))
     for place, mend in enumerate(entry.mend):

@@ -46,7 +46,7 @@ def detail(store: object, reference: str, tenant: str | None) -> RunDetail:
 def say_standing(paper: Paper, found: RunDetail) -> None:
     """The sentence and what follows from it."""
     standing = found.run.standing
-    paper.line(f"{paper.styled(standing.label, bold=True)}: {standing.sentence}")
+    paper.line(f": {standing.sentence}", lead=standing.label, bold=True)
     for name, text in (
         ("since", paper.at(standing.since)),
         ("who", standing.who),
