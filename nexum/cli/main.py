@@ -24,8 +24,13 @@ COMMANDS = {
     "list": Lazy("nexum.cli.commands.list", "The newest runs, or those that a query matches."),
     "show": Lazy("nexum.cli.commands.show", "One run: where it stands, its nodes, its last events."),
     "why": Lazy("nexum.cli.commands.why", "Why a run is where it is, and what to do."),
-    "in-doubt": Lazy("nexum.cli.commands.in_doubt", "Effects in doubt: `list`, `show`, `resolve`."),
-    "dlq": Lazy("nexum.cli.commands.dlq", "Dead letters: `list`, `show`, `retry`, `ignore`."),
+    "in-doubt": Lazy(
+        "nexum.cli.commands.in_doubt", "Effects in doubt: `list`, `show`, `reconcile`, `resolve`, `acknowledge`."
+    ),
+    "dlq": Lazy(
+        "nexum.cli.commands.dlq",
+        "Dead letters: `list`, `show`, `retry`, `skip`, `acknowledge`, `assign`, `fixed`, `ignore`.",
+    ),
     "retry": Lazy("nexum.cli.commands.mending", "Try a node now that waits, or that is parked.", "retry"),
     "skip": Lazy("nexum.cli.commands.mending", "Go on without a node, or with a value in its place.", "skip"),
     "fail": Lazy("nexum.cli.commands.mending", "Let a node fail for good.", "fail"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -104,6 +106,16 @@ def test_holding_needs_the_permission_and_the_pages_own_form(shop: Any, operator
 
     assert "nexum.control_run" in page.text
     assert (refused.status_code, operator.post("/breakers/", data=body).status_code) == (403, 403)
+
+
+@pytest.mark.parametrize("name", ["models/gpt", "a/b/c", "a%2Fb", "pay?x=1#y"])
+def test_a_breaker_is_held_over_rest_whatever_its_name(shop: Any, operator: httpx.Client, name: str) -> None:
+    with shop.with_token("operate") as script:
+        done = script.post(f"/breakers/{quote(name, safe='')}", json={"act": "open", "reason": WHY})
+
+    assert (done.status_code, done.json().get("breaker", {}).get("name")) == (200, name)
+    assert line(shop, name)["state"] == "open"
+    assert escape(name) in operator.get("/breakers/").text
 
 
 def test_a_script_holds_a_breaker_before_anybody_has_failed(shop: Any) -> None:

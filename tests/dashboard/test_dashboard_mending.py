@@ -106,10 +106,11 @@ def test_a_rate_below_one_is_refused_at_every_door(shop: Any, operator: httpx.Cl
     with shop.with_token("operate") as script:
         address = f"/dead-letters/{group['group']['fingerprint']}/retry"
         rest = [script.post(address, json={"reason": "up", "rate": rate}) for rate in (0, -5)]
-    pages = [send(operator, group, "retry", reason="up", rate=rate) for rate in ("0", "fast", "-1", "²")]
+    pages = [send(operator, group, "retry", reason="up", rate=rate) for rate in ("0", "fast", "-1", "²", "9" * 5_000)]
 
     assert {(answer.status_code, answer.json()["code"]) for answer in rest} == {(422, "NX-R444")}
     assert {(answer.status_code, "NX-R444" in answer.text) for answer in pages} == {(422, True)}
+    assert "&#x27;fast&#x27; is no rate" in pages[1].text
     assert left(shop, "Rated") == set(runs)
 
 

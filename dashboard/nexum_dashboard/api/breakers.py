@@ -43,7 +43,7 @@ def list_breakers(request: HttpRequest) -> HttpResponse:
 
 
 @router.post(
-    "/{name}", response={200: BreakerView, **errors(404, 413, 415)}, operation_id="hold_breaker", by_alias=True
+    "/{path:name}", response={200: BreakerView, **errors(404, 413, 415)}, operation_id="hold_breaker", by_alias=True
 )
 def hold_breaker(
     request: HttpRequest,
