@@ -14,6 +14,7 @@ from nexum.readouts.history import Attempt, CellStory, stories_of
 from nexum.readouts.payload import Bodies
 from nexum.readouts.run import Facts, NodeLine, error_view, header, main_story, node_lines, pulse_of, read_facts
 from nexum.readouts.runs import RunLine
+from nexum.store.reading import EffectRow
 from nexum.store.verbs import Verbs
 
 TURN_MAX = 64 << 10  # characters of one turn that are shown
@@ -232,12 +233,19 @@ def _effect(facts: Facts, node: AnyNode | None, story: CellStory | None) -> Effe
         key=story.key,
         business_key=story.business,
         tool=row.tool if row is not None else (node.tool if isinstance(node, Effect) else ""),
-        policy=row.policy if row is not None else (node.doubt.policy if isinstance(node, Effect) else ""),
+        policy=_doubt(row, node),
         state=row.state if row is not None else "",
         reference=story.reference or (row.reference if row is not None else ""),
         first_sent_at=row.first_sent_at if row is not None else 0,
         recorded_at=row.recorded_at if row is not None else 0,
     )
+
+
+def _doubt(row: EffectRow | None, node: AnyNode | None) -> str:
+    """What the author declared about doubt, as the list of doubts says it: dedupes, hold or asks."""
+    declared = node.doubt.policy if isinstance(node, Effect) else ""
+    policy = row.policy if row is not None else declared
+    return "asks" if policy == "hold" and isinstance(node, Effect) and node.reconcile is not None else policy
 
 
 def _policy(node: AnyNode) -> PolicyView:

@@ -99,5 +99,8 @@ def test_why_says_when_the_provider_is_asked_and_show_counts_the_askings(desk: D
 
     assert "Its provider is asked in 14 min; nothing is repeated before that." in why.out
     assert "pay: the provider is being asked; no answer yet" in asking.out
+    assert "policy asks" in shown.out, "as the list says"
+    assert "Next:  nexum in-doubt reconcile nx1-" in shown.out
+    assert "# the provider is asked; what it finds completes the node\n" in shown.out
     assert "1 asking 1" in shown.out
     assert "1 asking 2" in shown.out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from difflib import get_close_matches
 from typing import Any
@@ -118,14 +118,24 @@ def _show(choices: Choices, effect: str) -> int:
     if told.held:
         paper.line(f"\n{UNKNOWN}")
         _draw_proposal(paper, told)
-        for place, outcome in enumerate(OUTCOMES):
-            response = " --response @FILE" if outcome == "happened" else ""
-            line = f"nexum in-doubt resolve {row.key[:12]} --as {outcome}{response} --reason TEXT"
+        for place, (line, means) in enumerate(_ways(row, told)):
             paper.line(f"{'Next:' if place == 0 else '':<6} {line}")
-            paper.line(f"       # {MEANS[outcome]}{CALL_MEANS if response and '/io.' in row.path else ''}")
+            paper.line(f"       # {means}")
     elif row.state == "IN_DOUBT":
         paper.line(f"\nNothing waits for a decision about it. {told.run.standing.sentence}")
     return Exit.DONE
+
+
+def _ways(row: DoubtRow, told: DoubtDetail) -> Iterator[tuple[str, str]]:
+    """The commands that lead out of the doubt, and what follows from each; asking comes first, for it changes nothing."""
+    key = row.key[:12]
+    if told.asking.declared:
+        trouble = f"; not now: {told.asking.why}" if told.asking.why else ""
+        yield f"nexum in-doubt reconcile {key}", f"the provider is asked; what it finds completes the node{trouble}"
+    for outcome in OUTCOMES:
+        response = " --response @FILE" if outcome == "happened" else ""
+        call = CALL_MEANS if response and "/io." in row.path else ""
+        yield f"nexum in-doubt resolve {key} --as {outcome}{response} --reason TEXT", f"{MEANS[outcome]}{call}"
 
 
 def _draw_proposal(paper: Paper, found: DoubtDetail) -> None:
