@@ -15,6 +15,7 @@ from nexum.client.desk import check_texts, unfit_text
 from nexum.client.interventions import NOTHING, By, check_skip, retry, skip
 from nexum.client.spans import check_rate, unfit_instant
 from nexum.client.start import MAX_PAYLOAD
+from nexum.core.ids import short
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellStatus
 from nexum.core.values import INLINE_MAX
@@ -24,6 +25,7 @@ from nexum.store.api import Store
 from nexum.store.deadletters import DecisionRow, add_group_decision, registrations
 from nexum.store.verbs import Verbs
 
+SHOWN = 10  # versions that a message names
 A_MINUTE = 60_000_000  # microseconds
 LONGEST_NAME = 200  # characters of a user's name, or a version's
 PARKED = str(CellStatus.PARKED)
@@ -84,7 +86,9 @@ def version_named(store: Verbs, workflow: str, beginning: str) -> str:
     found = [name for name in names if begins and name.removeprefix("sha256:").startswith(begins)]
     if len(found) != 1:
         wrong = Problem("version", got(beginning), f"the beginning of exactly one version of {workflow}")
-        check_texts("decision", "NX-R442", None, {}, wrong)
+        known = ", ".join(short(name) for name in names[:SHOWN])
+        fixes = (f"name a version of {workflow}: {known}" if known else f"deploy {workflow}: it has no version yet",)
+        raise InputError(f"the decision is not complete: {wrong}", code="NX-R442", problems=(wrong,), fixes=fixes)
     return found[0]
 
 

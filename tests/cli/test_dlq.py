@@ -160,6 +160,7 @@ def test_a_group_is_acknowledged_assigned_and_fixed(failed: tuple[Shop, list[str
         "acknowledge_group",
     )
     assert (wrong.code, "NX-R442" in wrong.err) == (65, True)
+    assert f"name a version of {group['workflow']}: {version}" in wrong.err
     assert fixed.out == f"{name} is fixed in {version}\n"
     assert f"fixed in {version} by mika: mended\n" in shown.out
     assert "assigned to ken\n" in shown.out

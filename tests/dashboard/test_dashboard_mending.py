@@ -12,6 +12,7 @@ import pytest
 from nexum.client.deadletters import A_MINUTE, starts_of
 from nexum.errors import InputError
 from nexum.store.doubts import effects_at
+from nexum.testing.samples import CLAIM, REFUND, fails, refund_graph
 from troubled import park, parking
 
 
@@ -148,6 +149,32 @@ def test_a_script_skips_with_a_value(shop: Any) -> None:
     assert [(node["run_id"], node["node_status"]) for node in done["nodes"]] == [(runs[0], "COMPLETED")]
     assert (nowhere.status_code, nowhere.json()["code"]) == (404, "NX-R441")
     assert left(shop, "Scripted") == {runs[1]}
+
+
+def ended_group(shop: Any, what: str) -> str:
+    """The group of a run that has failed, in which nothing waits."""
+    broken = fails("NX-R210", f"no {what} for it", kind="NonRetryable", retryable=False)
+    shop.stage.begin("RefundAgent", CLAIM, name=f"ended-{what}")
+    shop.stage.play(refund_graph().queue, {**REFUND, "refund": [broken]})
+    with shop.with_token("runs:read") as script:
+        groups = script.get("/dead-letters", params={"workflow": "RefundAgent"}).json()["groups"]
+    (found,) = [each["fingerprint"] for each in groups if each["pattern"] == f"no {what} for it"]
+    return str(found)
+
+
+@pytest.mark.parametrize("act", ["retry", "skip"])
+def test_a_script_learns_that_nothing_fits(shop: Any, act: str) -> None:
+    runs, group = parked(shop, f"Fits{act.title()}", 2)
+    address = f"/dead-letters/{group['group']['fingerprint']}/{act}"
+    body = {"reason": "it is up", "value": {"id": "x"}} if act == "skip" else {"reason": "it is up"}
+    with shop.with_token("operate") as script:
+        unknown = script.post(address, json={**body, "runs": [runs[0], "nope"]})
+        ended = script.post(f"/dead-letters/{ended_group(shop, act)}/{act}", json=body)
+
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "NX-R441")
+    assert "no dead letter of 1 of the runs: 'nope'" in unknown.json()["detail"]
+    assert left(shop, f"Fits{act.title()}") == set(runs)
+    assert (ended.status_code, ended.json()["code"]) == (409, "NX-R443")
 
 
 def test_a_request_about_a_run_that_has_gone_on_is_a_conflict(shop: Any) -> None:

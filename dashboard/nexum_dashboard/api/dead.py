@@ -15,13 +15,16 @@ from nexum.client.interventions import NOTHING, By
 from nexum.client.limits import LONGEST as LONGEST_TENANT
 from nexum.client.spans import A_YEAR
 from nexum.core.run.events import Cell
-from nexum.readouts.dead import MEMBERS, DeadDetail, DeadList, plan_retry, read_dead, read_group
+from nexum.errors import ConflictError, NexumError
+from nexum.errors.misfits import got
+from nexum.readouts.dead import ENDED, MEMBERS, DeadDetail, DeadList, plan_retry, read_dead, read_group
 from nexum.readouts.document import Document, Instant, View
 from nexum.readouts.letters import DeadLetter, Members, find_members
 from nexum_dashboard.api.answering import caller_with, errors, must_be_json, spelled
 from nexum_dashboard.place import connection, store
 
 router = Router()
+SHOWN = 5  # runs that a message names
 Fingerprint = Annotated[str, Path(max_length=64, description="the group's name")]
 OnlyTenant = Annotated[str, Query(max_length=LONGEST_TENANT, description="only those of this tenant")]
 Tenant = Annotated[
@@ -258,8 +261,20 @@ def skip_dead_letters(
 
 
 def _meant(members: Members, given: ChosenBody) -> list[DeadLetter]:
-    """The parked members that are meant, however many there are."""
-    return [one for one in members.parked if not given.runs or one.run_id in given.runs]
+    """The parked members that are meant, however many there are.
+
+    Raises `NexumError` NX-R441 for runs that the group does not have, `ConflictError` NX-R443 when none of them waits.
+    """
+    known = {one.run_id for one in members.letters}
+    unknown = [got(run_id) for run_id in given.runs if run_id not in known]
+    if unknown:
+        told = f"this group has no dead letter of {len(unknown)} of the runs: {', '.join(unknown[:SHOWN])}"
+        fixes = ("name runs that the group lists, or none for all; nothing was done",)
+        raise NexumError(told, code="NX-R441", fixes=fixes)
+    meant = [one for one in members.parked if not given.runs or one.run_id in given.runs]
+    if not meant:
+        raise ConflictError(f"nothing that is meant waits for a person. {ENDED}", code="NX-R443")
+    return meant
 
 
 def _cells(letters: Sequence[DeadLetter]) -> list[tuple[str, Cell]]:

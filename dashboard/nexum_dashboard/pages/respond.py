@@ -39,6 +39,7 @@ STATUSES = {
     "NX-R103": 413,
     "NX-R222": 404,
     "NX-R441": 404,
+    "NX-R443": 409,
 }
 P = ParamSpec("P")
 Work = Callable[Concatenate[HttpRequest, Viewer, P], HttpResponse]

@@ -241,7 +241,7 @@ RUN = (
         "decision about dead letters is not complete",
         "Whoever sets a group aside must be named and give a reason, and the instant at which it is shown again must be to come, within a year.",
         "A failure that nobody sees must explain why.",
-        ("say with `--reason` why, and with `--until` a time that has not passed",),
+        ("correct what is listed; `--reason` says why, `--until 7d` until when",),
         exit_code=65,
     ),
     Entry(
