@@ -313,6 +313,9 @@ class Monitor:
             outcome = args[0].effect
             if outcome is not None and outcome.key == after.key and outcome.token != after.token:
                 self.say("I9", f"token {outcome.token} changed effect {after.key}, which stands at {after.token}")
+            at = self.runs[after.run_id].state.cells.get(Cell(after.path, after.visit, after.item))
+            if after.state == "FAILED" and at is not None and at.doubtful:
+                self.say("C3", f"effect {after.key} is held for not sent, but an earlier attempt may have acted")
 
     # the world
 
