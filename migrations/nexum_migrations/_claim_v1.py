@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-# How the claim of a task's effect goes: '' (it is claimed now), reuse, conflict, wait, doubt.
+# How the claim of a task's effect goes: '' (it is claimed now), reuse, undone, taken, conflict, wait, doubt.
 EFFECT = """
 CREATE FUNCTION nexum_claim_effect_v1(
     t nexum_tasks, p_session text, p_now bigint,
     OUT o_answer text, OUT o_token bigint, OUT o_result bytea, OUT o_result_hash text, OUT o_reference text,
-    OUT o_holder text)
+    OUT o_holder text, OUT o_undo_from bigint)
 LANGUAGE plpgsql VOLATILE SET search_path FROM CURRENT SET enable_seqscan = off
 SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
@@ -24,6 +24,17 @@ BEGIN
     o_result_hash := '';
     o_reference := '';
     o_holder := '';
+    o_undo_from := 0;
+    IF t.attempt = 1 AND t.path LIKE '%/undo' THEN  -- whose result another run has taken is undone by a person's word only
+        SELECT x.taken_by INTO o_holder FROM nexum_effects x
+         WHERE x.run_id = t.run_id AND x.path = left(t.path, -5) AND x.visit = t.visit AND x.item = t.item
+           AND x.tenant = t.tenant AND x.taken_by > '';
+        IF FOUND THEN
+            o_answer := 'taken';
+            RETURN;
+        END IF;
+        o_holder := '';
+    END IF;
     INSERT INTO nexum_effects (tenant, key, scope, business_key, run_id, path, visit, item, attempt, token, session, state,
                                before, input_hash, tool, policy, ttl, first_sent_at, claimed_at, recorded_at, result,
                                result_hash, reference, raw)
@@ -50,7 +61,8 @@ BEGIN
         o_holder := e.run_id || '/' || e.path;
     END IF;
     IF e.state IN ('RECORDED', 'APPLIED') THEN
-        o_answer := CASE WHEN v_same OR v_mine THEN 'reuse' ELSE 'conflict' END;
+        o_answer := CASE WHEN v_mine THEN 'reuse' WHEN e.undo_from > 0 THEN 'undone' WHEN v_same THEN 'reuse'
+                         ELSE 'conflict' END;
     ELSIF e.state = 'FAILED' THEN
         o_answer := '';
     ELSIF NOT v_mine THEN
@@ -90,6 +102,11 @@ BEGIN
         o_result := e.result;
         o_result_hash := e.result_hash;
         o_reference := e.reference;
+        IF e.run_id <> t.run_id THEN
+            UPDATE nexum_effects SET taken_by = t.run_id || '/' || t.path WHERE tenant = e.tenant AND key = e.key;
+        END IF;
+    ELSIF o_answer = 'undone' THEN
+        o_undo_from := e.undo_from;
     END IF;
 END
 $$;
@@ -100,7 +117,7 @@ _ANSWER = """
     o_deliveries bigint, o_max_run bigint, o_answer text, o_result bytea, o_result_hash text, o_reference text,
     o_last_seq bigint, o_last_hash bytea, o_now bigint,
     o_tenant text, o_trace text, o_befores bytea[], o_types text[], o_paths text[], o_visits bigint[], o_items bigint[],
-    o_ats bigint[], o_bodies bytea[], o_payloads bytea[], o_hashes bytea[], o_holder text"""
+    o_ats bigint[], o_bodies bytea[], o_payloads bytea[], o_hashes bytea[], o_holder text, o_undo_from bigint"""
 
 # A task's row is CLAIMED already; its effect and the answer follow. The newest events go along, because who continues a run
 # in another process most often lacks the two that made this task ready, and a new run has no more than that.
@@ -125,10 +142,11 @@ BEGIN
     o_result_hash := '';
     o_reference := '';
     o_holder := '';
+    o_undo_from := 0;
     o_now := p_now;
     IF t.effect_key <> '' THEN
-        SELECT e.o_answer, e.o_token, e.o_result, e.o_result_hash, e.o_reference, e.o_holder
-          INTO o_answer, o_token, o_result, o_result_hash, o_reference, o_holder
+        SELECT e.o_answer, e.o_token, e.o_result, e.o_result_hash, e.o_reference, e.o_holder, e.o_undo_from
+          INTO o_answer, o_token, o_result, o_result_hash, o_reference, o_holder, o_undo_from
           FROM nexum_claim_effect_v1(t, p_session, p_now) e;
         IF o_answer = 'wait' THEN
             o_deliveries := t.deliveries - 1;

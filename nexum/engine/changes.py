@@ -9,11 +9,14 @@ from nexum.core.graph.policies import Dedupes
 from nexum.core.run.codec import cell_of
 from nexum.core.run.events import RUN, Cell
 from nexum.core.run.fold import Event
+from nexum.core.run.ledger import deed_of, is_undo
 from nexum.core.run.places import cell_of_timer, timer_of
 from nexum.core.run.plan import Plan
 from nexum.core.run.rows import has_task, task_of
-from nexum.core.run.state import CellState, State
+from nexum.core.run.state import CellState, CellStatus, State
 from nexum.store.api import Advance, EventRow, NewEffect, NewTask, NewTimer, SettledEffect, TaskKey
+
+_STANDS = frozenset({CellStatus.FAILED, CellStatus.CANCELLED, CellStatus.SKIPPED})  # an undo that did not take place
 
 
 def changes(
@@ -39,6 +42,7 @@ def changes(
     new: list[NewTask] = []
     set_timers: list[NewTimer] = []
     clear_timers: list[str] = []
+    undos: list[tuple[str, int]] = []
     for cell in _touched(events):
         was, became = before.cells.get(cell), after.cells.get(cell)
         had = task_key(before.run_id, cell, was) if was is not None and has_task(was) else None
@@ -47,12 +51,14 @@ def changes(
             drop.append(had)
         if became is not None and has is not None and had != has:
             new.append(_new_task(plan, after, cell, became, has))
+        if is_undo(cell) and became is not None:
+            undos.extend(_taken_back(after, cell, was, became))
         timer = timer_of(cell)
         if timer in after.timers and timer not in before.timers:
             set_timers.append(NewTimer(timer, after.timers[timer]))
         elif timer in before.timers and timer not in after.timers:
             clear_timers.append(timer)
-    index = next((i for i, task in enumerate(new) if task.not_before <= now), -1) if claim else -1
+    index = next((i for i, task in enumerate(new) if _begins(after, task, now)), -1) if claim else -1
     ended = after.phase.is_ended
     return Advance(
         run_id=after.run_id,
@@ -69,9 +75,27 @@ def changes(
         applied=applied,
         doubted=doubted,
         settled=settled,
+        undos=tuple(undos),
         closed=ended,
         error_code=after.cause_error.code if after.cause_error is not None and ended else "",
     )
+
+
+def _begins(after: State, task: NewTask, now: int) -> bool:
+    """Whether a new task may be claimed at once. To undo what another run may rely on, its claim must look first."""
+    cell = cell_of_task(task.key)
+    return task.not_before <= now and not (is_undo(cell) and after.cells[deed_of(cell)].business)
+
+
+def _taken_back(after: State, undo: Cell, was: CellState | None, became: CellState) -> list[tuple[str, int]]:
+    """Since when the act of an undo is taken back, once that changes; 0 when it was given up, and the act stands."""
+    deed = after.cells[deed_of(undo)]
+    if not deed.business:
+        return []
+    if was is None:
+        return [(deed.key, after.now)]
+    stands = became.status in _STANDS and was.status is not became.status
+    return [(deed.key, 0)] if stands else []
 
 
 def waiting_tasks(state: State) -> list[TaskKey]:

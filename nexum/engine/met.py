@@ -2,10 +2,13 @@
 
 A result is another run's, or another node's, and perhaps of another version. It is held against this node's output before it
 is taken: nobody after this node has been built to read anything else. Where it does not fit, nothing is sent, for the act is
-made.
+made. An act that its run has begun to undo is nobody's any more: under the same key the provider would repeat its first
+answer. And to undo what another run has taken is a person's to decide.
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from nexum.core.canonical import from_bytes
 from nexum.core.graph.nodes import Effect
@@ -20,7 +23,7 @@ from nexum.store.api import Claimed, Store
 
 
 def met_report(store: Store, node: AnyNode, claimed: Claimed, *, tenant: str) -> Report | None:
-    """The report of a claim whose key is recorded or contradicted; None for every other claim.
+    """The report of a claim whose key is recorded, contradicted or used up; None for every other claim.
 
     Raises `InternalError` NX-S121 when the recorded result is gone.
     """
@@ -31,6 +34,13 @@ def met_report(store: Store, node: AnyNode, claimed: Claimed, *, tenant: str) ->
         return _refused(
             claimed, "NX-E205", f"the business key of {claimed.key.path} was used {other} with another input"
         )
+    if claimed.effect == "undone":
+        since = datetime.fromtimestamp(claimed.undo_from // 1_000_000, UTC).isoformat()
+        why = f"{claimed.holder} did {claimed.key.path} under this business key and began to undo it at {since}"
+        return _refused(claimed, "NX-E208", f"{why}; nothing was sent")
+    if claimed.effect == "taken":
+        deed, who = claimed.key.path.removesuffix("/undo"), claimed.holder or "another run"
+        return _refused(claimed, "NX-E302", f"{who} has taken the result of {deed} under its business key")
     return None
 
 

@@ -46,6 +46,8 @@ _SETTLE_EFFECT = Statement("""
            token = CASE WHEN :state = 'APPLIED' THEN token + 1 ELSE token END
      WHERE tenant = :tenant AND key = :key AND run_id = :run_id
        AND (state IN ('UNKNOWN', 'IN_DOUBT') OR (state = 'CLAIMED' AND :state = 'APPLIED'))""")
+_UNDO_EFFECT = Statement("""
+    UPDATE nexum_effects SET undo_from = :since WHERE tenant = :tenant AND key = :key AND run_id = :run_id""")
 _CANCEL = Statement(f"DELETE FROM nexum_tasks WHERE {_CELL} AND state = 'READY'")  # noqa: S608
 # A task that was given back by a dead session has an effect that is still claimed: it may have been made. Where its result
 # is recorded, the fact is on its way.
@@ -105,6 +107,8 @@ def follow(tx: Transaction, advance: Advance, now: int, session: str) -> bool:
         tx.run(_APPLY_EFFECT, tenant=a.tenant, key=key_, run_id=a.run_id)
     for key_ in a.doubted:
         tx.run(_DOUBT_EFFECT, tenant=a.tenant, key=key_, run_id=a.run_id)
+    for key_, since in a.undos:
+        tx.run(_UNDO_EFFECT, tenant=a.tenant, key=key_, run_id=a.run_id, since=since)
     if a.closed:
         tx.run(_DROP_TASKS, run_id=a.run_id)
         tx.run(_DROP_TIMERS, run_id=a.run_id)

@@ -58,7 +58,8 @@ LEFT = """
     AND NOT EXISTS (SELECT 1 FROM nexum_sessions s
                      WHERE e.state = 'CLAIMED' AND s.session = e.session AND s.state IN ('LIVE', 'DRAINING'))"""
 _EFFECT = """
-    SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference
+    SELECT key, run_id, path, visit, item, attempt, token, state, input_hash, first_sent_at, result, result_hash, reference,
+           undo_from
       FROM nexum_effects WHERE tenant = :tenant AND"""
 _KEY = f"{_EFFECT} key = :key"
 _BUSINESS = f"{_EFFECT} scope = :scope AND business_key = :business_key AND business_key > ''"
@@ -86,6 +87,13 @@ _INHERIT = Statement("""
      WHERE tenant = :tenant AND key = :existing""")
 _DOUBT = Statement("""
     UPDATE nexum_effects SET state = 'IN_DOUBT', attempt = :attempt WHERE tenant = :tenant AND key = :existing""")
+
+_TAKE = Statement("""
+    UPDATE nexum_effects SET taken_by = :taker WHERE tenant = :tenant AND key = :existing""")
+_TAKER = Statement("""
+    SELECT taken_by FROM nexum_effects
+     WHERE run_id = :run_id AND path = :deed AND visit = :visit AND item = :item AND tenant = :tenant AND taken_by > ''""")
+_UNDO = "/undo"
 
 
 class Ready(NamedTuple):
@@ -134,6 +142,7 @@ class Standing(NamedTuple):
     result: bytes
     result_hash: str
     reference: str
+    undo_from: int = 0
 
     def is_of(self, task: Ready) -> bool:
         """Whether the effect belongs to the task's own cell."""
@@ -141,10 +150,12 @@ class Standing(NamedTuple):
 
 
 def judge(effect: Standing, task: Ready, now: int) -> str:
-    """What a claim of this effect by this task means: "" (send it), reuse, conflict, wait or doubt."""
+    """What a claim of this effect by this task means: "" (send it), reuse, undone, conflict, wait or doubt."""
     same = effect.input_hash == task.input_hash
     if effect.state in ("RECORDED", "APPLIED"):
-        return "reuse" if same or effect.is_of(task) else "conflict"
+        if effect.is_of(task):
+            return "reuse"
+        return "undone" if effect.undo_from else "reuse" if same else "conflict"
     if effect.state == "FAILED":
         return ""  # it did not happen, so whoever comes may try
     if not effect.is_of(task):
@@ -179,8 +190,10 @@ def claim_one(tx: Transaction, session: str, key: TaskKey) -> Claimed | None:
 
 
 def _take(tx: Transaction, task: Ready, session: str, now: int) -> Claimed:
-    token, answer, effect = task.token + 1, "", None
-    if task.effect_key:
+    token, answer, effect, taker = task.token + 1, "", None, _taker(tx, task)
+    if taker:
+        answer = "taken"
+    elif task.effect_key:
         token, answer, effect = _take_effect(tx, task, session, token, now)
     tx.run(_HOLD, **task.key._asdict(), session=session, token=token)
     if answer == "wait":
@@ -201,8 +214,23 @@ def _take(tx: Transaction, task: Ready, session: str, now: int) -> Claimed:
         last_seq=task.last_seq,
         last_hash=bytes(task.last_hash),
         now=now,
-        holder=holder,
+        holder=taker or holder,
+        undo_from=effect.undo_from if effect is not None and answer == "undone" else 0,
     )
+
+
+def undoes_first(task: Ready) -> bool:
+    """Whether this is the first attempt to undo an act; any later one is so by somebody's word, or found nobody."""
+    return task.attempt == 1 and task.path.endswith(_UNDO)
+
+
+def _taker(tx: Transaction, task: Ready) -> str:
+    """RUN/NODE of another run that has taken the result of the act that this task would undo; "" for any other task."""
+    if not undoes_first(task):
+        return ""
+    deed = task.path.removesuffix(_UNDO)
+    found = tx.row(_TAKER, run_id=task.run_id, deed=deed, visit=task.visit, item=task.item, tenant=task.tenant)
+    return str(found[0]) if found is not None else ""
 
 
 def holder_of(effect: Standing | None, task: Ready) -> str:
@@ -237,6 +265,8 @@ def _take_effect(tx: Transaction, task: Ready, session: str, token: int, now: in
     elif answer == "left":  # whoever still reports for the other run is fenced off; so the task's token is a later one
         tx.run(_INHERIT, **act, key=task.effect_key, existing=effect.key, token=token)
         token += 1
+    elif answer == "reuse" and effect.run_id != task.run_id:
+        tx.run(_TAKE, tenant=task.tenant, existing=effect.key, taker=f"{task.run_id}/{task.path}")
     elif answer == "doubt":
         tx.run(_DOUBT, tenant=task.tenant, existing=effect.key, attempt=task.attempt)
     return token, answer, effect

@@ -19,7 +19,7 @@ _HELD = (
 _BY_SESSION = Statement(f"""
     SELECT {_HELD}, t.effect_key, t.input_hash, e.state, e.input_hash, e.token,
            CASE WHEN e.run_id = t.run_id AND e.path = t.path AND e.visit = t.visit AND e.item = t.item THEN 1 ELSE 0 END,
-           e.result, e.result_hash, e.reference, e.run_id || '/' || e.path
+           e.result, e.result_hash, e.reference, e.run_id || '/' || e.path, e.undo_from
       FROM nexum_tasks t
       JOIN nexum_runs r ON r.run_id = t.run_id
       LEFT JOIN nexum_effects e ON e.tenant = t.tenant AND e.key = t.effect_key AND t.effect_key <> ''
@@ -72,11 +72,13 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
     """The tasks that a session holds, with what the claim of their effects answered or would answer."""
     found = []
     for row in tx.rows(_BY_SESSION, session=session):
-        answer = held_answer(row[12:18], row[7])
+        answer = held_answer((*row[12:18], row[22]), row[7])
         if answer is not None:
             other = row[21] if row[14] is not None and not row[17] else ""
             found.append(
-                _claimed(row, tx.now(), answer, row[18:] if answer == "reuse" else None)._replace(holder=other)
+                _claimed(row, tx.now(), answer, row[18:] if answer == "reuse" else None)._replace(
+                    holder=other, undo_from=row[22] if answer == "undone" else 0
+                )
             )
     return found
 
@@ -137,13 +139,18 @@ def doubt(tx: Transaction, key: TaskKey, token: int, mail: Mail) -> bool:
 def held_answer(row: Sequence[Any], token: int) -> str | None:
     """What the claim of a held task's effect said; None when the task has been recorded already and is not to be run.
 
-    `row` is the task's effect key and input hash, then state, input hash and token of the effect (None without one), and
-    whether that is of the task's own cell.
+    `row` is the task's effect key and input hash, then state, input hash and token of the effect (None without one),
+    whether that is of the task's own cell, and since when its run takes it back. A claim without any effect is that of an
+    undo that had to ask first.
     """
-    effect_key, wanted, state, input_hash, effect_token, mine = row
+    effect_key, wanted, state, input_hash, effect_token, mine, undo_from = row
     if not effect_key:
         return ""
+    if state is None:
+        return "taken"
     if state in ("RECORDED", "APPLIED"):
+        if undo_from and not mine:
+            return "undone"
         return None if mine and effect_token == token else "reuse" if mine or wanted == input_hash else "conflict"
     if mine and state in ("UNKNOWN", "IN_DOUBT"):
         return None if effect_token == token else "doubt"

@@ -54,8 +54,8 @@ class PostgresStore(Verbs):
 
     def step(self, record: Record, advance: Advance) -> StepAnswer:
         """Record, then advance; one statement."""
-        # doubt is rare, and no part of the functions
-        if advance.doubted or advance.settled or not self.has_functions:
+        # doubts and undos are rare, and no part of the functions
+        if advance.doubted or advance.settled or advance.undos or not self.has_functions:
             return self._step_in_statements(record, advance)
         with self.database.alone() as tx:
             if postgres_calls.fits_chain(record, advance):
@@ -129,7 +129,7 @@ def _claimed(row: Sequence[Any]) -> Claimed:
     kind, queue, token, deliveries, max_run, effect, result, result_hash, reference, seq, digest, now = row[5:17]
     return Claimed(
         *(TaskKey(*row[:5]), kind, queue, token, deliveries, max_run, effect, bytes(result), result_hash, reference),
-        *(seq, bytes(digest), now, _recent(seq, *row[17:28]), row[28]),
+        *(seq, bytes(digest), now, _recent(seq, *row[17:28]), row[28], row[29]),
     )
 
 

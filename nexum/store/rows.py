@@ -23,7 +23,7 @@ from nexum.store.tables import effect_evidence, effects, events, inbox, tasks
 INSERT_EVENTS = Insert(events)
 INSERT_TASKS = Insert(tasks)
 RESTORE_TASKS = Insert(tasks, keep=True)
-INSERT_EFFECT = Insert(effects, keep=True)
+INSERT_EFFECT = Insert(effects, keep=True, without=("undo_from", "taken_by"))
 INSERT_MAIL = Insert(inbox, keep=True, without=("id",))
 INSERT_EVIDENCE = Insert(effect_evidence, keep=True, without=("id",))
 

@@ -97,7 +97,8 @@ class Advance(NamedTuple):
     `claim` is the index in `new_tasks` that the caller wants to hold (-1: none). `status` is the run's new phase;
     `error_code` is the projection of the run's row. When `closed`, every task and timer of the run goes. `applied` lists
     effect keys to move from RECORDED to APPLIED, `doubted` those to move from CLAIMED or UNKNOWN to IN_DOUBT, `settled` what
-    became known of effects otherwise; a result that a worker recorded meanwhile is not overwritten.
+    became known of effects otherwise; a result that a worker recorded meanwhile is not overwritten. `undos` are keys of acts
+    under a business key and since when this run takes them back (0: it has given that up).
     """
 
     run_id: str
@@ -114,6 +115,7 @@ class Advance(NamedTuple):
     applied: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
     settled: tuple[SettledEffect, ...] = ()
+    undos: tuple[tuple[str, int], ...] = ()
     closed: bool = False
     error_code: str = ""
 
@@ -256,7 +258,8 @@ class Claimed(NamedTuple):
     recorded the business key with the same input), "conflict" (the key exists with another input), "wait" (another run
     holds the business key: the task went back to READY with a later `not_before` and is *not* the caller's), "doubt" (an
     earlier attempt's outcome is unknown and the policy forbids to send again, or another run left the business key without
-    knowing what became of it, and nobody else will find out). `result`, `result_hash` and `reference` are those of the
+    knowing what became of it, and nobody else will find out), "undone" (another run has done it, and takes it back since
+    `undo_from`), "taken" (this is the first attempt to undo an act whose result `holder` has taken). `result`, `result_hash` and `reference` are those of the
     recorded effect (reuse). `holder` is RUN/NODE of the other run that the key was found with ("" without one). `last_seq` and `last_hash` say where the run stands, and `recent` are its
     newest events in order, or fewer, or none: with luck they save a read.
     """
@@ -276,6 +279,7 @@ class Claimed(NamedTuple):
     now: int
     recent: tuple[EventLink, ...] = ()
     holder: str = ""
+    undo_from: int = 0
 
 
 class StartRow(NamedTuple):

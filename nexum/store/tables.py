@@ -188,6 +188,8 @@ effects = Table(
     *_raw("result"),
     *_text("result_hash", "reference"),
     *_raw("raw"),
+    *_whole("undo_from"),
+    *_text("taken_by"),
     PrimaryKeyConstraint("tenant", "key"),
     _only("business_key > ''", "nexum_effects_one_business", "tenant", "scope", "business_key", unique=True),
     Index("nexum_effects_run", "run_id"),

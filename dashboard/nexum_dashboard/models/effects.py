@@ -12,7 +12,8 @@ class Effect(models.Model):
     """One act under its key: CLAIMED, RECORDED, APPLIED, FAILED, UNKNOWN or IN_DOUBT.
 
     `before` is the state that the present claim was taken from, so that a claim that was certainly not begun can be
-    given back; '' when the claim made the row.
+    given back; '' when the claim made the row. From `undo_from` on its run takes an act under a business key back (0: it
+    stands), and nobody else may take its result; `taken_by` is RUN/NODE of who has taken it last.
     """
 
     pk = CompositePrimaryKey("tenant", "key")
@@ -40,6 +41,8 @@ class Effect(models.Model):
     result_hash = text()
     reference = text()
     raw = octets()
+    undo_from: models.BigIntegerField[int, int] = models.BigIntegerField(default=0, db_default=0)
+    taken_by: models.TextField[str, str] = models.TextField(default="", db_default="", blank=True)
 
     class Meta:
         db_table = "nexum_effects"

@@ -23,6 +23,11 @@ def undo_of(cell: Cell) -> Cell:
     return cell._replace(path=cell.path + UNDO)
 
 
+def deed_of(undo: Cell) -> Cell:
+    """The cell that this one undoes."""
+    return undo._replace(path=undo.path.removesuffix(UNDO))
+
+
 def is_undo(cell: Cell) -> bool:
     """Whether the cell undoes another one."""
     return cell.path.endswith(UNDO)
@@ -40,7 +45,7 @@ def enter(state: State, cell: Cell, at: CellState, output: Ref | None, by: str, 
     is no deed at all, nor is what a handler only asked for.
     """
     if is_undo(cell):
-        return _undone(state, cell._replace(path=cell.path.removesuffix(UNDO)))
+        return _undone(state, deed_of(cell))
     if by in ("person", "read") or source or at.key in state.ledger:
         return state
     deed = Deed(cell, at.inputs, output, late=state.phase is Phase.CLOSING)

@@ -59,6 +59,18 @@ WORK = (
         exit_code=3,
     ),
     Entry(
+        "NX-E208",
+        "act of a business key was undone",
+        "Another run made the act of this tool and key, and has begun to undo it.",
+        "The key is used up: the provider would repeat its first answer, of an act that does not stand any more. Nothing was "
+        "sent.",
+        (
+            "start the run with an input whose key is another one, such as the number of a new booking",
+            "`nexum show` of the run that the message names says what became of the undo",
+        ),
+        exit_code=3,
+    ),
+    Entry(
         "NX-E210",
         "provider was asked and cannot tell",
         "The function behind `reconcile=` raised `CannotTell`.",
@@ -164,6 +176,16 @@ WORK = (
             "undo it by hand and say so: `nexum skip RUN/NODE/undo --value @FILE --reason TEXT`",
             "or leave it done: `nexum fail RUN/NODE/undo --reason TEXT`",
             "take the value in the undo with or without: `x: X | None`",
+        ),
+    ),
+    Entry(
+        "NX-E302",
+        "another run relies on what is to be undone",
+        "A run would undo an act whose result another run has taken under the same business key.",
+        "That run may have told a customer, or gone on from there. Nothing was undone, and a person is asked.",
+        (
+            "look at the run that the message names; then undo all the same: `nexum retry RUN/NODE/undo --reason TEXT`",
+            "or leave it done: `nexum fail RUN/NODE/undo --reason TEXT`",
         ),
     ),
     Entry(

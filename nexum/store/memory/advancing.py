@@ -77,6 +77,10 @@ def follow(tx: Transaction, advance: Advance, session: str) -> bool:
     _settle(tx, a)
     _turn(tx, a, a.applied, ("RECORDED", "UNKNOWN", "IN_DOUBT"), "APPLIED")
     _turn(tx, a, a.doubted, ("CLAIMED", "UNKNOWN", "FAILED"), "IN_DOUBT")
+    for key_, since in a.undos:
+        effect = t.effects.get(a.tenant, key_)
+        if effect is not None and effect.run_id == a.run_id:
+            tx.update(t.effects, effect, undo_from=since)
     if a.closed:
         for task in t.tasks.of_run(a.run_id):
             tx.delete(t.tasks, task)
@@ -117,7 +121,7 @@ def _drop(tx: Transaction, key: TaskKey, states: tuple[str, ...] = ("READY", "CL
 def _add_tasks(tx: Transaction, advance: Advance, session: str) -> bool:
     a, t = advance, tx.tables
     wanted = claimable(a, tx.now) if session else None
-    act = Effect._make(new_effect_row(wanted, a.tenant, tx.now, session)) if wanted and wanted.effect else None
+    act = Effect(*new_effect_row(wanted, a.tenant, tx.now, session)) if wanted and wanted.effect else None
     # An effect that is there already is for the ordinary claim to judge; here it only means: not now.
     if act is not None and not tx.keep(t.effects, act):
         wanted = None

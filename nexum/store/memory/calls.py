@@ -126,4 +126,4 @@ def _row(tx: Transaction, call: CallClaim, state: str) -> Effect:
     parent = call.parent
     name = (call.tenant, call.key, "", "", parent.run_id, call.path, parent.visit, parent.item, parent.attempt)
     terms = (call.input_hash, clean(call.tool), call.policy, call.ttl)
-    return Effect._make((*name, 1, call.session, state, "", *terms, tx.now, tx.now, 0, b"", "", "", b""))
+    return Effect(*name, 1, call.session, state, "", *terms, tx.now, tx.now, 0, b"", "", "", b"")

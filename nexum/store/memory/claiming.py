@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from operator import attrgetter
 
 from nexum.store.api import Claimed, EventLink, TaskKey
-from nexum.store.claiming import WAIT, Ready, Standing, judge
+from nexum.store.claiming import WAIT, Ready, Standing, judge, undoes_first
 from nexum.store.memory.rows import Effect, Run, Task
 from nexum.store.memory.transaction import Transaction
 
@@ -51,8 +51,10 @@ def newest(tx: Transaction, run: Run, number: int) -> tuple[EventLink, ...]:
 
 
 def _take(tx: Transaction, task: Task, session: str, recent: int) -> Claimed:
-    token, answer, effect = task.token + 1, "", None
-    if task.effect_key:
+    token, answer, effect, taker = task.token + 1, "", None, _taker(tx, task)
+    if taker:
+        answer = "taken"
+    elif task.effect_key:
         token, answer, effect = _take_effect(tx, task, session, token)
     if answer == "wait":
         task = tx.update(tx.tables.tasks, task, token=token, not_before=tx.now + WAIT)
@@ -60,8 +62,19 @@ def _take(tx: Transaction, task: Task, session: str, recent: int) -> Claimed:
         held = {"state": "CLAIMED", "session": session, "claimed_at": tx.now}
         task = tx.update(tx.tables.tasks, task, **held, token=token, deliveries=task.deliveries + 1)
     taken = claimed(tx, task, "doubt" if answer == "left" else answer, effect if answer == "reuse" else None)
-    holder = "" if effect is None or effect[4:8] == task[:4] else f"{effect.run_id}/{effect.path}"
-    return taken._replace(recent=newest(tx, tx.tables.runs.rows[task.run_id], recent), holder=holder)
+    holder = taker if effect is None or effect[4:8] == task[:4] else f"{effect.run_id}/{effect.path}"
+    since = effect.undo_from if effect is not None and answer == "undone" else 0
+    run = tx.tables.runs.rows[task.run_id]
+    return taken._replace(recent=newest(tx, run, recent), holder=holder, undo_from=since)
+
+
+def _taker(tx: Transaction, task: Task) -> str:
+    """RUN/NODE of another run that has taken the result of the act that this task would undo; "" for any other task."""
+    if not undoes_first(Ready._make((*_asked(task), 0, b""))):
+        return ""
+    deed = (task.run_id, task.path.removesuffix("/undo"), task.visit, task.item)
+    found = (effect.taken_by for effect in tx.tables.effects.rows.values() if effect[4:8] == deed)
+    return next((taker for taker in found if taker), "")
 
 
 def claimed(tx: Transaction, task: Task, answer: str = "", done: Effect | None = None) -> Claimed:
@@ -88,7 +101,7 @@ def _take_effect(tx: Transaction, task: Task, session: str, token: int) -> tuple
     effects, now = tx.tables.effects, tx.now
     name = (task.tenant, task.effect_key, task.effect_scope, task.business_key, *task[:5], token, session)
     terms = (task.input_hash, task.tool, task.policy, task.ttl)
-    mine = Effect._make((*name, "CLAIMED", "", *terms, now, now, 0, b"", "", "", b""))
+    mine = Effect(*name, "CLAIMED", "", *terms, now, now, 0, b"", "", "", b"")
     if tx.keep(effects, mine):
         return token, "", None
     business = (task.tenant, task.effect_scope, task.business_key)
@@ -116,6 +129,8 @@ def _take_effect(tx: Transaction, task: Task, session: str, token: int) -> tuple
         ours = {"key": task.effect_key, "session": session, "tool": task.tool, "policy": task.policy, "ttl": task.ttl}
         tx.update(effects, effect, state="IN_DOUBT", before=effect.state, token=token, **cell, **ours)
         token += 1
+    elif answer == "reuse" and effect.run_id != task.run_id:
+        tx.update(effects, effect, taken_by=f"{task.run_id}/{task.path}")
     elif answer == "doubt":
         tx.update(effects, effect, state="IN_DOUBT", attempt=task.attempt)
     return token, answer, effect

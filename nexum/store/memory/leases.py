@@ -19,13 +19,14 @@ def adopt(tx: Transaction, session: str) -> list[Claimed]:
     held = [task for task in tx.tables.tasks.rows.values() if task.state == "CLAIMED" and task.session == session]
     for task in sorted(held, key=order):
         effect = tx.tables.effects.get(task.tenant, task.effect_key) if task.effect_key else None
-        state, input_hash, token = (effect.state, effect.input_hash, effect.token) if effect else (None, None, None)
+        found_one = (effect.state, effect.input_hash, effect.token) if effect else (None, None, None)
+        since = effect.undo_from if effect else 0
         mine = effect is not None and _is_of(effect, task)
-        answer = held_answer((task.effect_key, task.input_hash, state, input_hash, token, mine), task.token)
+        answer = held_answer((task.effect_key, task.input_hash, *found_one, mine, since), task.token)
         if answer is not None:
             other = f"{effect.run_id}/{effect.path}" if effect is not None and not mine else ""
             held_one = claimed(tx, task, answer, effect if answer == "reuse" else None)
-            found.append(held_one._replace(holder=other))
+            found.append(held_one._replace(holder=other, undo_from=since if answer == "undone" else 0))
     return found
 
 

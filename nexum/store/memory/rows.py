@@ -206,6 +206,8 @@ class Effect(NamedTuple):
     result_hash: str
     reference: str
     raw: bytes
+    undo_from: int = 0
+    taken_by: str = ""
 
 
 class Evidence(NamedTuple):
