@@ -1,9 +1,10 @@
 """Who may see what. Staff with permissions in a shop; everybody where there is no login because the settings say so.
 
 `nexum.view_run` opens lists and pages, `nexum.view_payload` the bodies: inputs, outputs, prompts, tracebacks.
-`nexum.resolve_effect` decides about effects in doubt, `nexum.control_run` about runs: dead letters, breakers. Who is signed
-in and not staff gets 404, so that the pages do not tell that they exist. `NEXUM_NO_LOGIN = True` in Django's settings opens
-everything to everybody: it is for `nexum dev`, on a machine of one's own.
+`nexum.resolve_effect` decides about effects in doubt, `nexum.control_run` about runs: dead letters, breakers; skipping a node
+needs `nexum.rewind_run`, and ending a run for good `nexum.terminate_run`. Who is signed in and not staff gets 404, so that the
+pages do not tell that they exist. `NEXUM_NO_LOGIN = True` in Django's settings opens everything to everybody: it is for
+`nexum dev`, on a machine of one's own.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ VIEW_RUN = "nexum.view_run"
 VIEW_PAYLOAD = "nexum.view_payload"
 RESOLVE_EFFECT = "nexum.resolve_effect"
 CONTROL_RUN = "nexum.control_run"
+REWIND_RUN = "nexum.rewind_run"
+TERMINATE_RUN = "nexum.terminate_run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Viewer:
     may_read: bool
     may_resolve: bool = False
     may_control: bool = False
+    may_rewind: bool = False
+    may_terminate: bool = False
 
 
 class ForbiddenError(ConflictError):
@@ -51,7 +56,7 @@ def viewer_of(request: HttpRequest) -> Viewer | HttpResponse:
     Raises `Http404` for somebody who is signed in and not staff, `ForbiddenError` NX-P403 for staff without `view_run`.
     """
     if is_open():
-        return Viewer("local", may_view=True, may_read=True, may_resolve=True, may_control=True)
+        return Viewer("local", True, True, True, True, True, True)
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         if request.headers.get("HX-Request"):
@@ -69,4 +74,6 @@ def viewer_of(request: HttpRequest) -> Viewer | HttpResponse:
         may_read=user.has_perm(VIEW_PAYLOAD),
         may_resolve=user.has_perm(RESOLVE_EFFECT),
         may_control=user.has_perm(CONTROL_RUN),
+        may_rewind=user.has_perm(REWIND_RUN),
+        may_terminate=user.has_perm(TERMINATE_RUN),
     )

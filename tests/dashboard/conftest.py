@@ -99,9 +99,10 @@ view = Permission.objects.get(codename="view_run", content_type__app_label="nexu
 bodies = Permission.objects.get(codename="view_payload", content_type__app_label="nexum")
 decide = Permission.objects.get(codename="resolve_effect", content_type__app_label="nexum")
 control = Permission.objects.get(codename="control_run", content_type__app_label="nexum")
+end = list(Permission.objects.filter(codename__in=["rewind_run", "terminate_run"], content_type__app_label="nexum"))
 keys = {}
 for name, staff, permissions in (
-    ("operator", True, [view, bodies, decide, control]), ("second", True, [view, bodies, decide]), ("viewer", True, [view]), ("clerk", True, []), ("customer", False, [view, bodies])
+    ("operator", True, [view, bodies, decide, control, *end]), ("support", True, [view, bodies, control]), ("second", True, [view, bodies, decide]), ("viewer", True, [view]), ("clerk", True, []), ("customer", False, [view, bodies])
 ):
     user = User.objects.create(username=name, is_staff=staff)
     user.user_permissions.set(permissions)

@@ -62,6 +62,16 @@ def test_tracebacks_are_for_those_who_may_read_payloads(shop: Any, group: dict[s
     assert refused.status_code == 403
 
 
+def test_skipping_needs_a_permission_of_its_own(shop: Any, group: dict[str, Any]) -> None:
+    with shop.as_user("support") as support:
+        refused = [send(support, group["fingerprint"], act=act, why=WHY) for act in ("skip", "preview-skip")]
+        done = send(support, group["fingerprint"], act="assign", value="support")
+
+    assert [answer.status_code for answer in refused] == [403, 403]
+    assert "nexum.rewind_run" in refused[0].text
+    assert done.status_code == 303
+
+
 def test_a_group_is_ignored_with_a_reason_and_shown_again(
     shop: Any, operator: httpx.Client, group: dict[str, Any]
 ) -> None:

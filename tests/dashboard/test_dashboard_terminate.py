@@ -61,11 +61,12 @@ def test_an_event_of_any_number_of_digits_is_one_that_the_run_is_not_at(shop: An
 
 def test_looking_is_for_viewers_and_terminating_for_those_who_may(shop: Any) -> None:
     run_id = park(shop.stage, parking("HarmfulToo"), "harmful-again")
-    with shop.as_user("viewer") as viewer:
+    with shop.as_user("support") as viewer:
         page = viewer.get(f"/runs/{run_id}/do/terminate/")
         refused = send(viewer, run_id, typed=run_id)
         nowhere = viewer.get("/runs/nothing/do/terminate/")
 
+    assert "nexum.terminate_run" in page.text
     assert (page.status_code, "Terminating needs" in page.text, refused.status_code) == (200, True, 403)
     assert (nowhere.status_code, shop.store.head(run_id).status) == (404, "RUNNING")
 

@@ -37,7 +37,9 @@ class Run(models.Model):
         db_table = "nexum_runs"
         permissions = (
             ("view_payload", "Can read payloads: inputs, outputs, prompts, replies"),
-            ("control_run", "Can retry, skip and ignore dead letters, and set breakers"),
+            ("control_run", "Can retry and set aside dead letters, and hold breakers"),
+            ("rewind_run", "Can skip nodes, or put a value in their place"),
+            ("terminate_run", "Can terminate runs"),
         )
         # No index on a column that every step changes: that would make each step an index write.
         indexes = (

@@ -19,7 +19,7 @@ from nexum.client.spans import rate_of
 from nexum.errors import InputError, Problem
 from nexum.readouts.dead import ENDED, MEMBERS, RETRIED, DeadDetail, plan_retry, read_dead, read_group
 from nexum.readouts.letters import DeadLetter, Members, find_members
-from nexum_dashboard.access import CONTROL_RUN, ForbiddenError, Viewer
+from nexum_dashboard.access import CONTROL_RUN, REWIND_RUN, ForbiddenError, Viewer
 from nexum_dashboard.pages.respond import form, page, show, spelled
 from nexum_dashboard.place import connection, store
 
@@ -70,6 +70,8 @@ def group_page(request: HttpRequest, viewer: Viewer, fingerprint: str) -> HttpRe
         return show(request, viewer, "nexum/dead_group.html", found, outcome=_outcome(request), **around)
     if not viewer.may_control:
         raise ForbiddenError(f"{viewer.name} does not have the permission {CONTROL_RUN}")
+    if "skip" in request.POST.get("act", "") and not viewer.may_rewind:
+        raise ForbiddenError(f"{viewer.name} does not have the permission {REWIND_RUN}")
     ticked = request.POST.getlist("member")
     around |= {"given": request.POST, "ticked": ticked}
     meant = [one for one in members.parked if not ticked or one.ticked in ticked]

@@ -8,7 +8,7 @@ from django.urls import reverse
 from nexum.client.interventions import By, check_typed, terminate
 from nexum.errors import ConflictError, InputError
 from nexum.readouts.ending import EndingDetail, read_ending
-from nexum_dashboard.access import CONTROL_RUN, ForbiddenError, Viewer
+from nexum_dashboard.access import TERMINATE_RUN, ForbiddenError, Viewer
 from nexum_dashboard.pages.respond import form, show
 from nexum_dashboard.pages.run import missing
 from nexum_dashboard.place import connection, store
@@ -22,8 +22,8 @@ def terminate_page(request: HttpRequest, viewer: Viewer, run_id: str) -> HttpRes
     found = _found(run_id)
     if request.method != "POST":
         return show(request, viewer, "nexum/terminate.html", found)
-    if not viewer.may_control:
-        raise ForbiddenError(f"{viewer.name} does not have the permission {CONTROL_RUN}")
+    if not viewer.may_terminate:
+        raise ForbiddenError(f"{viewer.name} does not have the permission {TERMINATE_RUN}")
     given = request.POST
     seen = given.get("last_seq", "")[:DIGITS]
     by = By(viewer.name, given.get("reason", ""), int(seen) if seen.isascii() and seen.isdigit() else 0)
