@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 import click
 
-from nexum.cli.table import plain, rich
+from nexum.cli.table import dropped, narrowed, plain, rich
 from nexum.cli.verb import Choices
 from nexum.errors import Diagnostic
 from nexum.readouts.calendar import moment
@@ -84,8 +84,22 @@ class Paper:
         lead, text = legible(lead), legible(text)  # what was stored may hold sequences that the terminal obeys
         click.echo((click.style(lead, **style) if self.color and lead else lead) + text, color=self.color)
 
-    def table(self, columns: Sequence[str], rows: Sequence[Sequence[str]], *, flexible: str = "") -> None:
-        """A table no wider than the paper; the column `flexible` gives way first."""
+    def table(
+        self,
+        columns: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        *,
+        flexible: str = "",
+        telling: str = "",
+        spare: Sequence[str] = (),
+    ) -> None:
+        """A table no wider than the paper; the column `flexible` gives way first, then those that are `spare` are left out.
+
+        So is the column `telling`, where it would say the same in every row.
+        """
+        if telling and len({row[columns.index(telling)] for row in rows}) == 1:
+            columns, rows = dropped(columns, rows, telling)
+        columns, rows = narrowed(columns, rows, self.width, flexible, spare)
         draw = rich if self.color else plain
         click.echo(draw(columns, rows, self.width, flexible), color=self.color, nl=False)
 

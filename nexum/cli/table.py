@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 GAP = "  "
 NARROWEST = 6
+LEGIBLE = 20  # of the column that gives way, before others are left out
 _STYLES = {
     "COMPLETED": "green",
     "SAFE": "green",
@@ -47,6 +48,25 @@ def rich(columns: Sequence[str], rows: Rows, width: int, flexible: str = "") -> 
         line.rstrip()
         console.print(line)
     return paper.getvalue()
+
+
+def narrowed(
+    columns: Sequence[str], rows: Rows, width: int, flexible: str, spare: Sequence[str]
+) -> tuple[Sequence[str], Rows]:
+    """Without those of the spare columns, the first ones first, for which there is no room beside a legible `flexible`."""
+    for name in spare:
+        widths = [max(_size(row[place]) for row in (columns, *rows)) for place in range(len(columns))]
+        given = sum(min(size, LEGIBLE) if columns[place] == flexible else size for place, size in enumerate(widths))
+        if given + len(GAP) * (len(widths) - 1) <= width:
+            break
+        columns, rows = dropped(columns, rows, name)
+    return columns, rows
+
+
+def dropped(columns: Sequence[str], rows: Rows, name: str) -> tuple[Sequence[str], Rows]:
+    """Without the column of this name."""
+    at = columns.index(name)
+    return [*columns[:at], *columns[at + 1 :]], [[*row[:at], *row[at + 1 :]] for row in rows]
 
 
 def _fitted(columns: Sequence[str], rows: Rows, width: int, flexible: str) -> list[int]:

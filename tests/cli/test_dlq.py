@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nexum.core.graph.nodes import Effect
@@ -198,3 +200,18 @@ def test_the_same_failure_of_two_tenants_is_told_apart(shop: Shop) -> None:
     assert (foreign.code, "NX-R404" in foreign.err) == (66, True)
     assert ([node["run_id"] for node in tried["nodes"]], tried["left"]) == ([runs["acme"]], 0)
     store.close()
+
+
+def test_on_a_narrow_terminal_the_list_of_groups_leaves_columns_out_and_cuts_no_name_short(shop: Shop) -> None:
+    clock = Clock(NOW)
+    store = open_store(shop.url, clock=clock)
+    park(Stage(store, clock), parking("Payout"), "parked")
+    store.close()
+    narrow, wide = (shop.nexum("dlq", "list", env={"COLUMNS": columns}).out for columns in ("80", "160"))
+
+    assert "FIRST" not in narrow
+    assert "FIRST" in wide
+    assert all(len(line) <= 80 for line in narrow.splitlines())
+    assert "TENANT" not in wide  # there is one
+    for page in (narrow, wide):
+        assert re.search(r"^[0-9a-f]{12}  Payout +pay ", page, flags=re.MULTILINE)

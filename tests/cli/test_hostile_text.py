@@ -36,9 +36,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
 @pytest.mark.parametrize("color", ["never", "always"])
 @pytest.mark.parametrize("words", [("why", "{run}"), ("show", "{run}"), ("dlq", "show", "{group}"), ("dlq", "list")])
 def test_no_answer_steers_the_terminal(
-    place: tuple[str, str], words: tuple[str, ...], color: str, capsys: pytest.CaptureFixture[str]
+    place: tuple[str, str],
+    words: tuple[str, ...],
+    color: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     url, run_id = place
+    monkeypatch.setenv("COLUMNS", "300")
     run(["dlq", "list", "--json", "--database", url])
     (group,) = json.loads(capsys.readouterr().out)["groups"]
     given = [word.format(run=run_id, group=group["fingerprint"]) for word in words]

@@ -21,11 +21,13 @@ The node completes with this response. Nothing is sent.
 Provider's reference, if it gives one
 Response, as JSON: what the handler would have returned
 Reason: how you know
+Address of what you have seen, if there is one
 [Record that it happened]
 From a terminal: nexum in-doubt resolve KEY --as happened --response @FILE --reason TEXT
 It did not happen: send with the same key
 It is sent once more under KEY, unchanged. If it did happen after all, only a provider that knows the key will notice.
 Reason: how you know
+Address of what you have seen, if there is one
 [Allow a retry with the same key]
 From a terminal: nexum in-doubt resolve KEY --as did-not-happen --reason TEXT
 Give up on this effect

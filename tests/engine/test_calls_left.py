@@ -196,30 +196,31 @@ def test_a_call_that_comes_into_doubt_a_second_time_is_decided_a_second_time(des
     assert desk.driver.output(run, "book") == b'{"amount":3,"id":"re_9"}'
 
 
-both = Workflow("BothWays", input=Order)
+pays, makes_calls = Workflow("Pays", input=Order), Workflow("MakesCalls", input=Order)
 
 
-@both.effect(tool="bank", key="input.number")
+@pays.effect(tool="bank", key="input.number")
 def pay(order: Order) -> Receipt:
     return charge(order.number, 1)
 
 
-@both.effect(tool="bank", key="input.number")
+@makes_calls.effect(tool="bank", key="input.number")
 def calls(order: Order, io: IO) -> Receipt:
     return io.call(charge, order.number, 7)
 
 
-BOTH = both.build()
+PAYS, MAKES_CALLS = pays.build(), makes_calls.build()
 
 
 def test_a_node_that_makes_calls_says_nothing_about_an_effect_of_the_same_business_key(desk: Desk) -> None:
     driver = desk.driver
-    desk.attempts = Attempts([BOTH], door=Door(), max_payload=10_000)
-    run = driver.start(BOTH.graph, {"number": "o-1"}).run_id
-    calling, pays = sorted(driver.claim(BOTH.graph, limit=2), key=lambda work: work.cell)
-    assert pays.cell == Cell("pay")  # somebody is about to do it
+    desk.attempts = Attempts([PAYS, MAKES_CALLS], door=Door(), max_payload=10_000)
+    driver.start(PAYS.graph, {"number": "o-1"})
+    run = driver.start(MAKES_CALLS.graph, {"number": "o-1"}).run_id
+    desk.begin(PAYS)  # somebody is about to do it
 
-    driver.engine.finish(calling, desk.execute(calling))
+    work = desk.begin(MAKES_CALLS)
+    driver.engine.finish(work, desk.execute(work))
 
     assert desk.status(run, "calls") is CellStatus.COMPLETED
     found = {row["path"]: row["state"] for row in rows_of(driver.store, "nexum_effects")}

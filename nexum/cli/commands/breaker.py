@@ -45,7 +45,7 @@ def _list(choices: Choices) -> int:
     if not found.breakers:
         paper.line("No breaker has counted a failure.")
         return Exit.DONE
-    paper.table(COLUMNS, [_row(paper, line, found.now) for line in found.breakers], flexible="REASON")
+    paper.table(COLUMNS, [_row(paper, line, found.now) for line in found.breakers], flexible="REASON", telling="TENANT")
     paper.hint(f"{counted(len(found.breakers), 'breaker')}.   next: nexum breaker open NAME --reason TEXT")
     return Exit.DONE
 

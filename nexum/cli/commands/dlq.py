@@ -28,6 +28,7 @@ from nexum.store.deadletters import letters
 from nexum.store.verbs import Verbs
 
 COLUMNS = ("GROUP", "TENANT", "WORKFLOW", "NODE", "CODE", "COUNT", "PARKED", "FIRST", "LAST", "VERSIONS", "MESSAGE")
+SPARE = ("FIRST", "VERSIONS")  # what narrow terminals do without
 MEMBERS = ("RUN", "KEY", "NODE", "VERSION", "AT", "STATE")
 
 
@@ -56,7 +57,9 @@ def _list(choices: Choices, workflow: str, ignored: bool) -> int:
     if not found.groups:
         paper.line("No dead letters." if not found.letters else "No dead letters but those that are ignored.")
         return Exit.DONE
-    paper.table(COLUMNS, [_row(paper, group) for group in found.groups], flexible="MESSAGE")
+    paper.table(
+        COLUMNS, [_row(paper, group) for group in found.groups], flexible="MESSAGE", telling="TENANT", spare=SPARE
+    )
     more = "more than " if found.more_than else ""
     told = f"{counted(len(found.groups), 'group')}, {more}{counted(found.letters, 'dead letter')}."
     paper.hint(f"{told}   next: nexum dlq show {found.groups[0].fingerprint}")
