@@ -46,9 +46,9 @@ class Decision:
     """What somebody decided about the effect at `cell` of a run, and why.
 
     `outcome` is one of `OUTCOMES`. `response` is what the provider would have answered, as JSON, and `reference` the
-    provider's own name for what happened; both belong to `happened`, and the response is required there, but to confirm
-    what another person has decided. `link` is the address of what somebody has seen, http or https. `confirms` is the event that is confirmed (0: whatever waits), `last_seq` the run's last
-    event when it was looked at (0: nobody asks).
+    provider's own name for what happened; both belong to `happened`, and the response is required there, but to confirm what
+    another person has decided. `link` is the address of what somebody has seen, http or https. `confirms` is the event that is
+    confirmed (0: whatever waits), `last_seq` the run's last event when it was looked at (0: nobody asks).
     """
 
     run_id: str

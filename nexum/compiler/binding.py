@@ -1,7 +1,7 @@
 """Where each parameter of a handler gets its value, said by its name.
 
-In this order: an annotation of an injected type (`Context`, and what its kind of node acts through); the name of a node; the annotation of the workflow's input
-model, or the name `input`. Anything else is an error that names what was probably meant.
+In this order: an annotation of an injected type (`Context`, and what its kind of node acts through); the name of a node; the
+annotation of the workflow's input model, or the name `input`. Anything else is an error that names what was probably meant.
 """
 
 from __future__ import annotations

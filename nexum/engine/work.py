@@ -30,10 +30,11 @@ class Repair:
 class Work(NamedTuple):
     """One attempt to execute. `inputs` are the canonical bytes of each parameter (None: the source was skipped).
 
-    `key` is the idempotency key of an effect, also where its provider is asked about it ("" for other kinds). `max_run` is start_to_close in microseconds, to be
-    measured on a monotonic clock from now. `now` is the store's clock when the work was handed out. `scheduled_at` is the
-    recorded time of `NodeScheduled`: it is what `ctx.now` shows, the same for every attempt. `calls` are, for an undo, the
-    results of the calls that its effect had journaled, by name. `doubtful`: an earlier attempt of this effect may have acted.
+    `key` is the idempotency key of an effect, also where its provider is asked about it ("" for other kinds). `max_run` is
+    start_to_close in microseconds, to be measured on a monotonic clock from now. `now` is the store's clock when the work was
+    handed out. `scheduled_at` is the recorded time of `NodeScheduled`: it is what `ctx.now` shows, the same for every attempt.
+    `calls` are, for an undo, the results of the calls that its effect had journaled, by name. `doubtful`: an earlier attempt
+    of this effect may have acted.
     """
 
     task: TaskKey
@@ -82,10 +83,10 @@ class Succeeded:
 class Failed:
     """The attempt ended badly.
 
-    `sent` matters for effects only: "no" proves that the request never left or was refused without acting, "yes" that it
-    was done, "unknown" is everything else. `retry_after` is in microseconds (0: the retry policy decides). `repairable` marks a model's answer
-    that a repair round may mend; `raw` is that answer. `status` is the HTTP status that an effect's provider answered with
-    (0: it did not answer, or not by HTTP).
+    `sent` matters for effects only: "no" proves that the request never left or was refused without acting, "yes" that it was
+    done, "unknown" is everything else. `retry_after` is in microseconds (0: the retry policy decides). `repairable` marks a
+    model's answer that a repair round may mend; `raw` is that answer. `status` is the HTTP status that an effect's provider
+    answered with (0: it did not answer, or not by HTTP).
     """
 
     error: Error

@@ -28,10 +28,10 @@ ENDED = "Its run has ended: what is over is not begun again. Start a new run onc
 class DeadGroup(View):
     """One kind of failure. `message` is the newest, `pattern` what all have in common; `parked` of `count` still wait.
 
-    `state` is open, acknowledged (until it fails again), ignored (until `until`, null while nobody has named an end), fixed (in the
-    version `fixed_in`) or regressed (it has failed there, or in a later version); `by` whom and for which `reason`. `assigned` is the
-    user who looks into it. `only`: one version has it, and older ones do not. `occurrences` are counts in equal spans from the
-    first failure until now. `poison`: it killed the processes that tried.
+    `state` is open, acknowledged (until it fails again), ignored (until `until`, null while nobody has named an end), fixed
+    (in the version `fixed_in`) or regressed (it has failed there, or in a later version); `by` whom and for which `reason`.
+    `assigned` is the user who looks into it. `only`: one version has it, and older ones do not. `occurrences` are counts in
+    equal spans from the first failure until now. `poison`: it killed the processes that tried.
     """
 
     fingerprint: str

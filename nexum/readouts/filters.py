@@ -1,8 +1,8 @@
 """The filter language of lists: `status:failed workflow:RefundAgent -version:8f9a started:<2h "order 1042"`.
 
-Each qualifier is one condition, all must hold, `-` negates, quotes allow spaces, a trailing `*` matches a beginning. A
-bare word is the beginning of a run id, of a key or of a subject (`shop.Order:1042`), or a workflow. What is not understood is said, with the
-nearest valid one, and is never silently ignored.
+Each qualifier is one condition, all must hold, `-` negates, quotes allow spaces, a trailing `*` matches a beginning. A bare
+word is the beginning of a run id, of a key or of a subject (`shop.Order:1042`), or a workflow. What is not understood is said,
+with the nearest valid one, and is never silently ignored.
 """
 
 from __future__ import annotations

@@ -15,6 +15,6 @@ dedupe key, one effect per key and per business key.
 Nothing is kept in a database session: no prepared statements, no advisory locks, no LISTEN, so PgBouncer in transaction mode
 works. A transaction is bound to one connection and dies with it; nothing reconnects silently.
 
-Read next: `api.py` (the verbs), `tables.py`, then `steps.py` (the protocol in plain statements; `postgres.py` does the same in one
-function call where it may).
+Read next: `api.py` (the verbs), `tables.py`, then `steps.py` (the protocol in plain statements; `postgres.py` does the same in
+one function call where it may).
 """

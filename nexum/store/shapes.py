@@ -255,13 +255,14 @@ class Claimed(NamedTuple):
     """A task that now belongs to a session. `token` fences it; `max_run` is its start_to_close in us; `now` the clock.
 
     `effect` is how the claim of its effect went: "" (no effect, or its effect is claimed now), "reuse" (another run has
-    recorded the business key with the same input), "conflict" (the key exists with another input), "wait" (another run
-    holds the business key: the task went back to READY with a later `not_before` and is *not* the caller's), "doubt" (an
-    earlier attempt's outcome is unknown and the policy forbids to send again, or another run left the business key without
-    knowing what became of it, and nobody else will find out), "undone" (another run has done it, and takes it back since
-    `undo_from`), "taken" (this is the first attempt to undo an act whose result `holder` has taken). `result`, `result_hash` and `reference` are those of the
-    recorded effect (reuse). `holder` is RUN/NODE of the other run that the key was found with ("" without one). `last_seq` and `last_hash` say where the run stands, and `recent` are its
-    newest events in order, or fewer, or none: with luck they save a read.
+    recorded the business key with the same input), "conflict" (the key exists with another input), "wait" (another run holds
+    the business key: the task went back to READY with a later `not_before` and is *not* the caller's), "doubt" (an earlier
+    attempt's outcome is unknown and the policy forbids to send again, or another run left the business key without knowing
+    what became of it, and nobody else will find out), "undone" (another run has done it, and takes it back since `undo_from`),
+    "taken" (this is the first attempt to undo an act whose result `holder` has taken). `result`, `result_hash` and `reference`
+    are those of the recorded effect (reuse). `holder` is RUN/NODE of the other run that the key was found with ("" without
+    one). `last_seq` and `last_hash` say where the run stands, and `recent` are its newest events in order, or fewer, or none:
+    with luck they save a read.
     """
 
     key: TaskKey

@@ -14,7 +14,7 @@ death takes its children with it (the kernel's death signal, and a pipe whose ot
 their sessions runs out. A child that only looks alive is ended by its own watchdog.
 
 Files: `outcome` result or exception to a value · `guard` purity of compute handlers · `limits` what must not last ·
-`transacting` one commit with the handler's writes · `attempt` the five verbs ·
-`hands` slots and the one body · `child` a process that works · `tending` sessions of the children ·
-`outage` what is told of a database that is away · `parent` a pool without a broker · `app` and `celery_parent` the pool that Celery keeps · `run` which of both, and until when.
+`transacting` one commit with the handler's writes · `attempt` the five verbs · `hands` slots and the one body · `child` a
+process that works · `tending` sessions of the children · `outage` what is told of a database that is away · `parent` a pool
+without a broker · `app` and `celery_parent` the pool that Celery keeps · `run` which of both, and until when.
 """

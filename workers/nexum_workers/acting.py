@@ -35,9 +35,9 @@ def end_of(
 ) -> TakenBack | Waits | Failed | None:
     """What the journal knows stands before what the handler made of it; None when what it returned counts.
 
-    `error` is what the handler raised (None: it returned), `failed` makes an outcome of an exception, and of what
-    the provider promises that raised it. A call that another
-    run is making has no known outcome, so a handler that went on without it has returned nothing that counts.
+    `error` is what the handler raised (None: it returned), `failed` makes an outcome of an exception, and of what the
+    provider promises that raised it. A call that another run is making has no known outcome, so a handler that went on
+    without it has returned nothing that counts.
     """
     if io.lost:
         return TakenBack()

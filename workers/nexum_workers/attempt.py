@@ -181,11 +181,11 @@ class Attempts:
         error: BaseException | None,
     ) -> Outcome:
         """What the calls of a handler say of its end, else what it did itself."""
-        said = end_of(mean, error, lambda error, policy: _ended(error, work, policy)) if isinstance(mean, IO) else None
+        if not isinstance(mean, IO):
+            return self._named(work, handler, context, value, error)
+        said = end_of(mean, error, lambda error, policy: _ended(error, work, policy))
         outcome = said or self._named(work, handler, context, value, error)
-        return (
-            replace(outcome, asked=mean.asked) if isinstance(outcome, Succeeded) and isinstance(mean, IO) else outcome
-        )
+        return replace(outcome, asked=mean.asked) if isinstance(outcome, Succeeded) else outcome
 
     def _named(
         self, work: Work, handler: BoundHandler, context: Context, value: object, error: BaseException | None

@@ -67,9 +67,8 @@ class Limits:
 
     def __init__(self, watchdog: Watchdog[Stuck], work: Work, grace: float = 0.0) -> None:
         self._watchdog = watchdog
-        pause = (
-            0 if isinstance(work.node, Llm) else work.node.timeouts.heartbeat
-        )  # a model sends none while it is asked
+        beats = not isinstance(work.node, Llm)  # a model sends none while it is asked
+        pause = work.node.timeouts.heartbeat if beats else 0
         self._pause = pause / 1e6 + grace if pause else 0.0
         self._answer = Answer()
         silent = Stuck(work.node.id, work, partial(silence, work.node), self._answer)

@@ -6,9 +6,9 @@ to say. `NotSent`, a refused connection and a name that does not resolve prove t
 Everything else, answers with a status, time-outs and broken connections above all, proves nothing: the outcome is unknown.
 `retry_on=` and `never_on=` say what is worth another attempt, and never what was sent.
 
-An effect that returned something which cannot be recorded *has acted*. Its attempt fails with `sent="yes"` and an error
-that forbids a retry, so that no policy and no answer of its provider sends it again; what it returned stands in `raw`, spelled as far as possible,
-for the person who then resolves the doubt as happened.
+An effect that returned something which cannot be recorded *has acted*. Its attempt fails with `sent="yes"` and an error that
+forbids a retry, so that no policy and no answer of its provider sends it again; what it returned stands in `raw`, spelled as
+far as possible, for the person who then resolves the doubt as happened.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 A language model's cell climbs a ladder: repair rounds while the answer is invalid, then retries, then the next model with
 fresh rounds and attempts, then failure. A repair round is a cell of its own; its end is the parent's next move.
 
-A node without attempts left fails, or is parked where its policy says so, or where its handler contradicts its journal. An undo is always parked: it never ends badly by
-itself, only when a person gives it up.
+A node without attempts left fails, or is parked where its policy says so, or where its handler contradicts its journal. An
+undo is always parked: it never ends badly by itself, only when a person gives it up.
 """
 
 from __future__ import annotations

@@ -242,9 +242,7 @@ def _moved(state: State, event: Event) -> State:
     if isinstance(body, EffectInDoubt):
         error = Error("NX-E201", body.evidence, type="InDoubt")
         after = after._replace(doubtful=True, error=error, quiet_from=body.quiet_from, proof=body.proof, proposed=None)
-        if (
-            before.status is not CellStatus.IN_DOUBT
-        ):  # a new doubt; better evidence leaves the asking about this one as it is
+        if before.status is not CellStatus.IN_DOUBT:  # else it is better evidence: the asking goes on as it was
             after = after._replace(asked_before=after.asked, ask_now=False)
     return _put(state, body.cell, after)
 

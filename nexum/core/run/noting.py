@@ -13,10 +13,8 @@ def noted(at: CellState, body: Note, seq: int, now: int) -> CellState:
     """The cell with what event `seq` says about it, recorded at `now`."""
     match body:
         case SenderEnded():
-            proof = (
-                at.proof if at.proof == "acted" else "ended"
-            )  # what is known of the act outweighs what is of its sender
-            return at._replace(quiet_from=body.quiet_from, proof=proof)
+            known = at.proof == "acted"  # which outweighs what is known of its sender
+            return at._replace(quiet_from=body.quiet_from, proof=at.proof if known else "ended")
         case ReconcileRequested():
             return at._replace(ask_now=True)
         case DoubtProposed():

@@ -81,9 +81,10 @@ class CellState(NamedTuple):
     rounds of this visit, `rounds` those since the current model was asked first. `counted_from` is the attempt from which
     the policy counts: the first of the current model, or the first after a person asked for another.
 
-    An effect in doubt: `cleared` says that its provider once did not know it, `proof` is what is known of its sender, `quiet_from` is the instant from which nobody can send it any more, `asked` counts
-    the askings of its provider, `asked_before` those before this doubt, and `ask_now` says that a person wants another one.
-    `proposed` is what waits for a second person.
+    An effect in doubt: `cleared` says that its provider once did not know it, `proof` is what is known of its sender,
+    `quiet_from` is the instant from which nobody can send it any more, `asked` counts the askings of its provider,
+    `asked_before` those before this doubt, and `ask_now` says that a person wants another one. `proposed` is what waits for a
+    second person.
     An asking: its `answer`, and when that was given. `reference` is the provider's own, of whichever of the two.
     """
 

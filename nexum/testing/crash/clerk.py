@@ -26,8 +26,9 @@ BOOKS = {"pay.refund": "/refunds", "mail.send": "/mails"}
 class Hold:
     """A doubt as the clerk saw it first.
 
-    `standing` is what `nexum why` says (or that it was settled before we could ask), `evidence` what the run's event says. `session` and `proof` name the process that
-    held the effect and how it ended ("" while it lives); `modes` is how the provider mistreated requests under this key.
+    `standing` is what `nexum why` says (or that it was settled before we could ask), `evidence` what the run's event says.
+    `session` and `proof` name the process that held the effect and how it ended ("" while it lives); `modes` is how the
+    provider mistreated requests under this key.
     """
 
     key: str

@@ -19,11 +19,11 @@ class Scenario:
     """One scenario.
 
     `workflows` take turns over the runs. `attacker` names what attacks, `pause` is the mean of seconds between two attacks,
-    `lease` is in seconds. `rules` are the provider's, `lag` is how late its lists are. With `decides` a scripted operator settles what is held, `settle`
-    seconds after the doubt. `point` is the crash point at which workers stop by themselves. `lined`: workers and web
-    reach PostgreSQL through a bad line; `kept_postgres`: PostgreSQL is one of the processes under attack. `compares`: as
-    many runs are started before the attack, to see what it costs; `explains`: every doubt must be explained by a death or
-    by a request that was spoilt.
+    `lease` is in seconds. `rules` are the provider's, `lag` is how late its lists are. With `decides` a scripted operator
+    settles what is held, `settle` seconds after the doubt. `point` is the crash point at which workers stop by themselves.
+    `lined`: workers and web reach PostgreSQL through a bad line; `kept_postgres`: PostgreSQL is one of the processes under
+    attack. `compares`: as many runs are started before the attack, to see what it costs; `explains`: every doubt must be
+    explained by a death or by a request that was spoilt.
     """
 
     name: str

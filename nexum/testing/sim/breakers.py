@@ -1,7 +1,8 @@
 """What must hold about circuit breakers: they move as their policy says, and nobody is let through an open one.
 
-Every node that has a breaker shares one with the others of its tenant, under one policy, so that a row says by itself what may become of it. A row's `changed_at` is the time at
-which whoever changed it has read it: the database's clock may have been stepped since.
+Every node that has a breaker shares one with the others of its tenant, under one policy, so that a row says by itself what may
+become of it. A row's `changed_at` is the time at which whoever changed it has read it: the database's clock may have been
+stepped since.
 """
 
 from __future__ import annotations

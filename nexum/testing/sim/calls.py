@@ -89,9 +89,8 @@ class Calling:
         except Exception as error:  # noqa: BLE001 (as a worker, who takes whatever a handler raises)
             failed = error
         io.close()
-        return end_of(io, failed, lambda error, policy: failure(error, work.node, policy=policy)) or Succeeded(
-            value, asked=io.asked
-        )
+        said = end_of(io, failed, lambda error, policy: failure(error, work.node, policy=policy))
+        return said or Succeeded(value, asked=io.asked)
 
     def _play(self, work: Work, io: IO, place: int, step: Step, body: str) -> None:
         name = f"step{place}" if step.named else ""
