@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from nexum.core.canonical import sha256_hex
+from nexum.core.canonical import canonical_bytes, sha256_hex
 from nexum.core.graph.nodes import Effect
 from nexum.core.graph.workflow import AnyNode
 from nexum.core.ids import call_key
@@ -29,6 +29,7 @@ from nexum.errors import UnavailableError
 from nexum.store.api import CallAnswer, CallClaim, EffectOutcome, Mail, OpenCall, Record, Store, TaskKey
 
 READ = "read"  # the policy of a call that changes nothing
+INPUT = "(input)"  # the name under which a business key's input is journaled; no handler can give it to a call
 ANOTHER_CALL = "NX-E220"
 UNKNOWN_CALL = "NX-E221"
 STORED = "its provider answered with an error that it stores, and would only repeat it under the same key"
@@ -51,8 +52,10 @@ class Journal:
     def claim(self, name: str, arguments: str, *, policy: str, ttl: int) -> CallAnswer:
         """Ask whether a call may be made, and claim it; `arguments` is the hash over them, `ttl` in microseconds.
 
-        Raises `UnavailableError` when the database does not answer for half a minute.
+        "other": the business key of the node stands for another input, so no call of this one may be made. Raises `UnavailableError` when the database does not answer for half a minute.
         """
+        if not self._is_for_this_input():
+            return CallAnswer("other")
         call = self._call(name, arguments, policy, ttl)
         lost = False
 
@@ -103,6 +106,13 @@ class Journal:
         outcome = EffectOutcome(self._work.tenant, self.key(name), token, state, raw=raw[:TEXT_MAX])
         ended = Record(self._place(name), self._session, token, Mail(self._work.task.run_id, "", "", b""), outcome)
         patiently(lambda: self._store.end_call(ended))
+
+    def _is_for_this_input(self) -> bool:
+        """Whether the node's business key is this input's: the first run to make a call under it says which one that is."""
+        work = self._work
+        if not work.is_shared:
+            return True
+        return self.keep(INPUT, work.input_hash, canonical_bytes(work.input_hash)).state != "conflict"
 
     def _call(self, name: str, arguments: str, policy: str, ttl: int) -> CallClaim:
         work = self._work

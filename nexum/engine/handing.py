@@ -48,6 +48,7 @@ def work_of(
         repair=_repair(store, known, cell),
         calls=_calls(store, known, cell),
         doubtful=at.doubtful,
+        is_shared=bool(at.business),
     )
 
 

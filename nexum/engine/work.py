@@ -33,7 +33,7 @@ class Work(NamedTuple):
     `key` is the idempotency key of an effect, also where its provider is asked about it ("" for other kinds). `max_run` is
     start_to_close in microseconds, to be measured on a monotonic clock from now. `now` is the store's clock when the work was
     handed out. `scheduled_at` is the recorded time of `NodeScheduled`: it is what `ctx.now` shows, the same for every attempt.
-    `calls` are, for an undo, the results of the calls that its effect had journaled, by name. `doubtful`: an earlier attempt
+    `calls` are, for an undo, the results of the calls that its effect had journaled, by name. `is_shared`: its key is a business key, which other runs may come with. `doubtful`: an earlier attempt
     of this effect may have acted.
     """
 
@@ -57,6 +57,7 @@ class Work(NamedTuple):
     repair: Repair | None = None
     calls: tuple[tuple[str, bytes], ...] = ()
     doubtful: bool = False
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

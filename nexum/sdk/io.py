@@ -253,6 +253,10 @@ class IO:
                 said = f"the call {call.name} was journaled with other arguments than it is made with now"
                 self.broken = self.broken or NonDeterministicEffect(said)
                 raise self.broken
+            case "other":
+                said = f"the call {call.name} was not made: another run has made calls under this business key for another input"
+                self.broken = self.broken or HandlerError(said, code="NX-E205")
+                raise self.broken
             case "doubt":
                 raise HandlerError(f"nobody knows whether the call {call.name} was made", code="NX-E222")
             case "wait":

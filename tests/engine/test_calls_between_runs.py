@@ -7,17 +7,21 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
-from calldesk import ACTS, KEYED, SENT, Desk, Order, Receipt, charge, mail
+from calldesk import ACTS, KEYED, NOW, SENT, Desk, Order, Receipt, charge, mail
 from doubtful import serve
 from nexum.client.interventions import By, terminate
 from nexum.core.run.events import Cell
 from nexum.core.run.state import CellStatus, Phase
-from nexum.errors import RetryAfter, UnavailableError
+from nexum.errors import HandlerError, RetryAfter, UnavailableError
 from nexum.readouts.run import read_run
 from nexum.sdk.io import IO
+from nexum.sdk.workflow import Workflow
 from nexum.store.api import Store
 from nexum.store.verbs import Verbs
+from nexum_workers.attempt import Attempts
+from nexum_workers.models.door import Door
 from waiting import until
 
 WHY: list[str] = []
@@ -56,6 +60,40 @@ def test_another_run_takes_the_results_of_the_same_calls(desk: Desk) -> None:
     assert [act for act, _ in SENT] == ["charge o-1 7", "mail o-1"]
     assert desk.driver.output(second, "once") == desk.driver.output(first, "once")
     assert desk.driver.state(second).phase is Phase.COMPLETED
+
+
+class Trip(BaseModel):
+    order: str
+    cities: list[str]
+
+
+trips = Workflow("Trips", input=Trip)
+
+
+@trips.effect(tool="hotels", key="input.order", retry=NOW)
+def reserved(trip: Trip, io: IO) -> list[str]:
+    for city in trip.cities:
+        with suppress(HandlerError):  # a handler that goes on whatever happens
+            io.call(mail, city, name=f"reserve-{city}")
+    return trip.cities
+
+
+TRIPS = trips.build()
+
+
+def test_another_input_under_the_key_makes_no_call_whatever_the_names_of_its_calls(desk: Desk) -> None:
+    desk.attempts = Attempts([TRIPS], door=Door(), max_payload=10_000)
+    runs = [
+        desk.driver.start(TRIPS.graph, {"order": "o-1", "cities": [city]}).run_id for city in ("Oslo", "Rome", "Oslo")
+    ]
+    desk.play(TRIPS)
+
+    assert [act for act, _ in SENT] == ["mail Oslo"]
+    phases = [desk.driver.state(run).phase for run in runs]
+    assert phases == [Phase.COMPLETED, Phase.FAILED, Phase.COMPLETED]
+    error = desk.driver.state(runs[1]).cause_error
+    assert error is not None
+    assert (error.code, "for another input" in error.message) == ("NX-E205", True)
 
 
 def test_a_call_that_another_run_is_making_is_come_back_to(desk: Desk) -> None:

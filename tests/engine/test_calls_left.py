@@ -224,4 +224,4 @@ def test_a_node_that_makes_calls_says_nothing_about_an_effect_of_the_same_busine
 
     assert desk.status(run, "calls") is CellStatus.COMPLETED
     found = {row["path"]: row["state"] for row in rows_of(driver.store, "nexum_effects")}
-    assert found == {"pay": "CLAIMED", "calls/io.charge": "APPLIED"}
+    assert found == {"pay": "CLAIMED", "calls/io.(input)": "APPLIED", "calls/io.charge": "APPLIED"}
