@@ -153,6 +153,19 @@ def test_a_handler_gets_its_inputs_and_its_context_and_its_answer_is_canonical()
     assert outcome == Succeeded(b'{"amount":5,"due":"2026-11-21","id":"re_1"}', reference="re_1")
 
 
+def test_a_traceback_begins_with_the_frame_of_the_handler() -> None:
+    def fails(order: Order, ctx: Context) -> Receipt:
+        raise ZeroDivisionError
+
+    outcome = _do("pay", fails)
+
+    assert isinstance(outcome, Failed)
+    first, frame = outcome.error.trace.splitlines()[:2]
+    assert first == "Traceback (most recent call last):"
+    assert "test_attempt.py" in frame
+    assert "nexum_workers" not in outcome.error.trace
+
+
 def test_a_reference_that_the_handler_notes_wins_over_the_declared_one() -> None:
     def act(_order: Order, ctx: Context) -> Receipt:
         ctx.reference("ch_9")

@@ -17,6 +17,7 @@ import hashlib
 import re
 import traceback
 from collections.abc import Iterable
+from types import TracebackType
 
 import orjson
 from pydantic import ValidationError
@@ -33,6 +34,7 @@ from nexum.errors.misfits import told
 TEXT_MAX = 16_384  # bytes of message and traceback together
 MESSAGE_MAX = 4_096  # bytes of the message alone
 _SECOND = 1_000_000
+_OURS = ("nexum_workers.", "nexum.")  # packages whose frames say nothing about a handler
 _ADDRESS = re.compile(r"\n *For further information visit https://errors\.pydantic\.dev\S*")
 
 _NEVER_LEFT = frozenset(
@@ -146,8 +148,17 @@ def _described(error: BaseException, node: AnyNode, *, is_refused: bool) -> Erro
     code = error.code if isinstance(error, NexumError) else "NX-R200"
     message = error.message if isinstance(error, NexumError) else _said(error)
     shown = _cut(message, MESSAGE_MAX)
-    trace = _tail(_ADDRESS.sub("", "".join(traceback.format_exception(error))), TEXT_MAX - len(shown.encode()))
+    lines = "".join(traceback.format_exception(type(error), error, _from_the_handler(error.__traceback__)))
+    trace = _tail(_ADDRESS.sub("", lines), TEXT_MAX - len(shown.encode()))
     return Error(code, shown, type(error).__name__, is_refused or _is_retryable(error, node), trace)
+
+
+def _from_the_handler(trace: TracebackType | None) -> TracebackType | None:
+    """The traceback without our own frames above those of the handler; all of it where there are no others."""
+    below = trace
+    while below is not None and below.tb_frame.f_globals.get("__name__", "").startswith(_OURS):
+        below = below.tb_next
+    return below or trace
 
 
 def _is_retryable(error: BaseException, node: AnyNode) -> bool:
