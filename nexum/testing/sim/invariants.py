@@ -24,8 +24,8 @@ INVARIANTS = {
     "I23": "after the healing every run ends, or waits for a person where there is none",
     "I24": "after the healing no mail and no task is left",
     "I25": "a READY task is announced ever more rarely (each commit)",
-    "C3": "an effect moves only as its state machine says, is forgotten only when it was certainly not sent, and no report of an "
-    "attempt that was not sent makes an earlier one certain (each commit)",
+    "C3": "an effect moves only as its state machine says, is forgotten only when it was certainly not sent, fails only when it was "
+    "certainly not made or somebody decided so, and that an attempt was not sent makes no earlier one certain (each commit)",
     "J1": "no node ends over a call of which nobody knows whether it was made (each commit)",
     "J2": "a call is claimed only by the holder of its node's task (each commit)",
     "J3": "every execution of a handler is given what its calls brought the first time (each execution)",

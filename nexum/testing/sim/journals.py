@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from nexum.core.ids import TaskKey
-from nexum.core.run.events import CELL_TERMINAL, RUN, Cell
+from nexum.core.run.events import CELL_TERMINAL, RUN, Cell, DoubtResolved, NodeFailed
 from nexum.core.run.fold import Event
 from nexum.core.run.state import CellStatus, State
 from nexum.engine.work import Work
@@ -37,8 +37,12 @@ class Journals:
 
     def ended(self, tables: Any, state: State, events: Iterable[Event]) -> None:
         """With these events a run stands in this state: no node has ended over a call that is unknown, and not given up."""
+        events = list(events)
+        decided = {event.body.cell for event in events if isinstance(event.body, DoubtResolved)}
         for event in events:
             cell = getattr(event.body, "cell", RUN)
+            if isinstance(event.body, NodeFailed) and cell not in decided:
+                self._failed(tables, state, event.body)
             if type(event.body).__name__ in CELL_TERMINAL and "/" not in cell.path:
                 for effect in calls_of(tables, state.run_id, cell):
                     call = state.cells.get(cell._replace(path=effect.path))
@@ -46,6 +50,16 @@ class Journals:
                     if effect.state in UNKNOWN and not given_up:
                         said = f"{event.body} is recorded, but {effect.path} is {effect.state}"
                         self._say("J1", f"run {state.run_id}: {said}")
+
+    def _failed(self, tables: Any, state: State, body: NodeFailed) -> None:
+        """A cell has failed: if it is an effect, it is known that it was not made, or somebody has decided about it."""
+        effect = tables.effects.get(state.tenant, state.cells[body.cell].key)
+        its = effect is not None and (effect.run_id, effect.path, effect.visit, effect.item) == (
+            state.run_id,
+            *body.cell,
+        )
+        if its and effect.state in UNKNOWN:
+            self._say("C3", f"run {state.run_id}: {body} is recorded, but the effect is {effect.state}")
 
     def sends(self, request: Request) -> None:
         """A call is about to leave: under one key nothing but the same is ever asked for."""
