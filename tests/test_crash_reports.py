@@ -110,17 +110,40 @@ def test_a_hold_is_explained_by_a_death_with_proof_or_by_a_request_that_was_spoi
     assert hold.is_explained is explained
 
 
-def test_a_doubt_that_was_seen_before_its_run_had_folded_it_is_read_once_more() -> None:
-    body = encode(EffectInDoubt(Cell("paid"), 1, "the process that may have sent it died"))
-    event = SimpleNamespace(type="EffectInDoubt", path="paid", visit=1, item=-1, body=body)
-    store: Any = SimpleNamespace(events_after=lambda _run, _seq: [event])
+def told(seq: int, attempt: int, evidence: str, proof: str = "") -> SimpleNamespace:
+    """An event of a run's history."""
+    body = encode(EffectInDoubt(Cell("paid"), attempt, evidence, proof))
+    return SimpleNamespace(seq=seq, type="EffectInDoubt", path="paid", visit=1, item=-1, body=body)
+
+
+def read_again(hold: Hold, *events: SimpleNamespace) -> Hold:
+    """What the clerk makes of a hold in the end; it was noted for the first attempt."""
+    store: Any = SimpleNamespace(events_after=lambda _run, _seq: events)
     nobody: Any = None
     clerk = Clerk(nobody, store, decides=False, settle=0.0)
-    clerk.holds["run", "paid", 1] = early = replace(KILLED, evidence="")
-
+    clerk.holds["run", "paid", 1] = early = replace(hold, evidence="", place="paid")
     clerk.complete()
+    return early
 
-    assert early.is_explained
+
+DIED = "the process that may have sent it died"
+
+
+def test_a_doubt_that_was_seen_before_its_run_had_folded_it_is_read_once_more() -> None:
+    assert read_again(KILLED, told(7, 1, DIED)).is_explained
+
+
+def test_a_doubt_is_explained_by_what_its_own_event_says_and_not_by_that_of_a_later_attempt() -> None:
+    assert read_again(KILLED, told(7, 1, DIED), told(12, 2, "NX-R200: ReadError")).is_explained
+    assert not read_again(KILLED, told(12, 2, DIED)).is_explained
+
+
+def test_a_doubt_that_was_settled_before_we_looked_is_explained_by_what_its_event_has_proven() -> None:
+    overtaken = replace(KILLED, standing=OVERTAKEN, proof="")
+
+    assert read_again(overtaken, told(7, 1, DIED, "ended")).is_explained
+    assert not read_again(overtaken, told(7, 1, DIED, "reported")).is_explained
+    assert not read_again(replace(overtaken, standing="in_doubt"), told(7, 1, DIED, "ended")).is_explained
 
 
 def test_one_false_doubt_in_a_hundred_effects_is_allowed_when_the_database_restarts_and_no_more() -> None:

@@ -19,6 +19,7 @@ from nexum.testing.crash.world import World
 
 LOOK_SECONDS = 0.2
 OVERTAKEN = "settled while we looked"
+PROVEN = ("ended", "expired")  # what an event of a doubt knows of a sender that died
 BOOKS = {"pay.refund": "/refunds", "mail.send": "/mails"}
 
 
@@ -84,27 +85,33 @@ class Clerk:
         standing = found.run.standing.code if found is not None else ""
         if standing != "in_doubt" and not any(row[3:7] == each[3:7] for each in doubts(self.store, run_id=row.run_id)):
             standing = OVERTAKEN
-        hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, self._evidence(row.run_id, row.path))
+        hold = Hold(row.key, row.run_id, row.path, time.monotonic(), standing, "")
         _, claimer = effect_of(self.store, row.key) or (row, None)
         hold.session, hold.proof = (claimer.session, claimer.proof) if claimer is not None else ("", "")
+        self._read(hold, row.attempt)
         asked: list[dict[str, Any]] = self.world.provider.get(f"/requests?key={row.key}")
         hold.modes = tuple(request["mode"] for request in asked if request["mode"])
         return hold
 
     def complete(self) -> None:
         """Read once more what was not told yet: a doubt is known a moment before its run has folded it."""
-        for hold in self.holds.values():
-            hold.evidence = hold.evidence or self._evidence(hold.run_id, hold.place)
+        for (_run, _path, attempt), hold in self.holds.items():
+            if not hold.evidence:
+                self._read(hold, attempt)
 
-    def _evidence(self, run_id: str, path: str) -> str:
-        """What the run's newest doubt about this place says."""
-        told = ""
-        for event in self.store.events_after(run_id, 0):
-            if event.type == "EffectInDoubt" and event.path == path:
+    def _read(self, hold: Hold, attempt: int) -> None:
+        """What the run says of the doubt about this attempt, and what it had proven of the sender.
+
+        Where the doubt was settled before we looked, the effect names whoever has sent it since: then the event must do.
+        """
+        for event in self.store.events_after(hold.run_id, 0):
+            if event.type == "EffectInDoubt" and event.path == hold.place:
                 body = decode(event.type, Cell(event.path, event.visit, event.item), event.body)
                 assert isinstance(body, EffectInDoubt)
-                told = body.evidence
-        return told
+                if body.attempt == attempt:
+                    hold.evidence = body.evidence
+                    if hold.standing == OVERTAKEN and body.proof in PROVEN:
+                        hold.proof = hold.proof or f"event {event.seq}: {body.proof}"
 
     def _decide(self, row: DoubtRow, hold: Hold) -> None:
         """Whatever the provider's list says is true by now: nobody's request lives longer than we have waited."""
