@@ -144,11 +144,14 @@ class Attack:
         share = 1.0 if self.world.scenario.compares else DENSE
         self._start_all(self.kills * self.pause * share)
         say(f"{len(self.wanted)} runs started")
-        limit, told = time.monotonic() + self.world.scenario.grace, time.monotonic()
+        limit, told, most = time.monotonic() + self.world.scenario.grace, time.monotonic(), 0
         while True:
             ended = self._ended()
+            if (
+                rage.is_alive() or ended > most
+            ):  # as long as runs end, whoever waits for a person's decision is not late
+                limit, most = time.monotonic() + self.world.scenario.grace, max(most, ended)
             if rage.is_alive():
-                limit = time.monotonic() + self.world.scenario.grace
                 if ended > len(self.wanted) - BUSY:
                     self._start_one(0.0)
             elif ended == len(self.wanted) or time.monotonic() > limit:
